@@ -1,0 +1,49 @@
+"""Pictures of posed bodies, for the landmarker that looks at them and for the figures."""
+
+import numpy as np
+
+from vlogger_jax.body import camera as cameras
+from vlogger_jax.body import raster
+from vlogger_jax.core.records import Camera
+
+LIGHTS = (  # direction towards the light in world axes, strength
+    (np.array([-0.35, 0.45, 0.85]), 0.75),
+    (np.array([0.9, 0.15, 0.4]), 0.28),
+)
+AMBIENT = 0.24
+
+
+def render(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    colours: np.ndarray,
+    camera: Camera,
+    background: tuple[int, int, int] = (244, 244, 246),
+    supersample: int = 2,
+) -> np.ndarray:
+    """Light and draw `vertices` [v, 3] with one sRGB colour a face [f, 3] in [0, 1]; [h, w, 3] uint8."""
+    h, w = camera.size
+    fine = cameras.crop(camera, 0.0, 0.0, supersample, (h * supersample, w * supersample))
+    pixels, depth = cameras.project(fine, vertices.astype(np.float32))
+    seen = raster.rasterize(pixels[None], depth[None], faces, size=fine.size)
+    index, bary = np.asarray(seen.face_index[0]), np.asarray(seen.bary[0])
+    covered = index != raster.NO_FACE
+    normals = _vertex_normals(vertices, faces)[faces[np.where(covered, index, 0)]]
+    normal = (normals * bary[..., None]).sum(axis=-2)
+    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
+    light = AMBIENT + sum(
+        strength * np.clip(normal @ (direction / np.linalg.norm(direction)), 0, None) for direction, strength in LIGHTS
+    )
+    linear = colours[np.where(covered, index, 0)] ** 2.2 * light[..., None]
+    image = np.where(covered[..., None], linear, (np.array(background) / 255.0) ** 2.2)
+    image = image.reshape(h, supersample, w, supersample, 3).mean(axis=(1, 3))
+    return (np.clip(image, 0, 1) ** (1 / 2.2) * 255).round().astype(np.uint8)
+
+
+def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    face_normals = np.cross(b - a, c - a)
+    normals = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(normals, faces[:, corner], face_normals)
+    return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)

@@ -1,0 +1,89 @@
+"""Random poses within what people can do, and how far they stretch the edges of the mesh."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vlogger_jax.body import names, smplx
+from vlogger_jax.core.records import Motion
+
+LIMITS = {  # degrees about x, y, z that a joint of the left side or the middle can reach, in SMPL-X's axes
+    "pelvis": ((-180, 180), (-180, 180), (-180, 180)),
+    "hip": ((-95, 20), (-20, 30), (-10, 40)),
+    "knee": ((0, 130), (-10, 10), (-5, 5)),
+    "ankle": ((-30, 40), (-20, 20), (-20, 20)),
+    "foot": ((-40, 30), (-5, 5), (-5, 5)),
+    "spine": ((-15, 25), (-20, 20), (-15, 15)),
+    "neck": ((-30, 35), (-40, 40), (-25, 25)),
+    "head": ((-30, 35), (-40, 40), (-25, 25)),
+    "collar": ((-10, 10), (-15, 15), (-10, 20)),
+    "shoulder": ((-50, 50), (-80, 30), (-85, 70)),
+    "elbow": ((-60, 80), (-140, 5), (-5, 5)),
+    "wrist": ((-40, 40), (-30, 25), (-60, 60)),
+    "jaw": ((0, 20), (-6, 6), (-3, 3)),
+    "eye": ((-25, 25), (-35, 35), (0, 0)),
+    "finger1": ((-10, 10), (-15, 15), (-85, 20)),
+    "finger2": ((-3, 3), (-3, 3), (-100, 5)),
+    "finger3": ((-3, 3), (-3, 3), (-75, 10)),
+    "thumb": ((-20, 35), (-30, 35), (-35, 25)),
+}
+
+
+def limits() -> np.ndarray:
+    """Radians, [55, 3, 2]; the right side mirrors the left."""
+    found = []
+    for name in names.JOINTS:
+        part = name.removeprefix("left_").removeprefix("right_")
+        kind = f"finger{part[-1]}" if part[:-1] in ("index", "middle", "ring", "pinky") else part.rstrip("123")
+        x, y, z = LIMITS[kind]
+        mirrored = name.startswith("right_")
+        found.append((x, (-y[1], -y[0]), (-z[1], -z[0])) if mirrored else (x, y, z))
+    return np.deg2rad(found)
+
+
+def sample(model: smplx.BodyModel, count: int, rng: np.random.Generator, betas: float) -> Motion:
+    """`count` people, one frame each: betas from N(0, betas²), few expressions, angles within `LIMITS`."""
+    low, high = np.moveaxis(limits(), -1, 0)
+    pose = rng.uniform(low, high, (count, 55, 3)).astype(np.float32)
+    some = rng.uniform(size=(count, 1, model.num_expression)) < 0.15
+    return Motion(
+        betas=(betas * rng.standard_normal((count, model.num_betas))).astype(np.float32),
+        expression=(some * rng.uniform(0, 1, some.shape)).astype(np.float32),
+        global_orient=pose[:, None, 0],
+        body_pose=pose[:, None, 1:22],
+        jaw_pose=pose[:, None, 22],
+        leye_pose=pose[:, None, 23],
+        reye_pose=pose[:, None, 24],
+        left_hand_pose=pose[:, None, 25:40],
+        right_hand_pose=pose[:, None, 40:55],
+        transl=rng.standard_normal((count, 1, 3)).astype(np.float32),
+        fps=24.0,
+        body=model.name,
+    )
+
+
+def edges_of(faces: np.ndarray) -> np.ndarray:
+    return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
+
+
+def worst_stretch(model: smplx.BodyModel, count: int, seed: int, betas: float = 0.0, batch: int = 50) -> np.ndarray:
+    """For each random pose the largest ratio of an edge's length to its length at rest with the same betas and face.
+
+    Edges under 1 mm at rest count as 1 mm long.
+    """
+    rng, edges = np.random.default_rng(seed), edges_of(np.asarray(model.faces))
+    stretch = jax.jit(partial(_stretch, model=model, edges=edges))
+    return np.concatenate([np.asarray(stretch(sample(model, batch, rng, betas))) for _ in range(count // batch)])
+
+
+def _stretch(motion: Motion, model: smplx.BodyModel, edges: np.ndarray) -> jax.Array:
+    still = jax.tree.map(jnp.zeros_like, motion)
+    shaped = Motion(**{**vars(still), "betas": motion.betas, "expression": motion.expression})
+
+    def lengths(which: Motion) -> jax.Array:
+        vertices = smplx.pose(model, which).vertices[:, 0]
+        return jnp.linalg.norm(vertices[:, edges[:, 0]] - vertices[:, edges[:, 1]], axis=-1)
+
+    return (lengths(motion) / jnp.maximum(lengths(shaped), 1e-3)).max(axis=-1)

@@ -1,0 +1,1 @@
+"""The body: SMPL-X's file layout and joint conventions, rotations, cameras, and a default body of CC0 data."""
