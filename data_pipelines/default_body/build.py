@@ -41,7 +41,7 @@ def build(source: Source) -> dict[str, np.ndarray]:
     """All arrays of the model file."""
     kept = skeleton.keep_vertices(source)
     shapes = shape.build(source)
-    bones = skeleton.build(source, kept, shapes.mean)
+    bones = skeleton.build(source, kept, shapes.people())
     bake = tpose.build(bones, shapes.mean)
 
     def to_tpose(everything: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

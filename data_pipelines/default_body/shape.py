@@ -54,6 +54,11 @@ class Shapes:
     mean: np.ndarray
     directions: dict[str, np.ndarray]
 
+    def people(self) -> np.ndarray:
+        """The mean person, then one at each end, two standard deviations out, of every direction: [1 + 2k, n, 3]."""
+        ends = [self.mean + sign * 2 * direction for direction in self.directions.values() for sign in (-1, 1)]
+        return np.stack([self.mean, *ends])
+
 
 def build(source: Source) -> Shapes:
     """The mean person and every direction."""
@@ -106,7 +111,7 @@ def _macro_directions(source: Source) -> dict[str, np.ndarray]:
     return {
         "male": 0.7 * (_adult(source, sexes=("male",)) - mean),
         "age": 0.35 * (_adult(source, age="old") - mean),
-        "weight": 1.4 * _contrast(source, "averagemuscle-maxweight", "averagemuscle-minweight"),
+        "weight": 1.0 * _contrast(source, "averagemuscle-maxweight", "averagemuscle-minweight"),
         "muscle": 0.8 * _contrast(source, "maxmuscle-averageweight", "minmuscle-averageweight"),
         "height": 0.11 * height,
         "proportions": 0.5 * (ideal - uncommon) / 2,

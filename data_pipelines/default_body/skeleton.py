@@ -71,8 +71,8 @@ TIPS = tuple(f"{side}_{finger}" for side in _SIDES for finger in _FINGERS)
 """Fingers in the order of `Skeleton.tip_regressor`."""
 
 
-def build(source: Source, kept: np.ndarray, vertices: np.ndarray) -> Skeleton:
-    """Reduce the rig, on the mean person's `vertices` [n, 3].
+def build(source: Source, kept: np.ndarray, people: np.ndarray) -> Skeleton:
+    """Reduce the rig for `people` [p, n, 3], the mean one first: how far skin may stretch is measured on all of them.
 
     Bones without a joint of their own give their weight to the nearest ancestor that has one.
     """
@@ -117,7 +117,7 @@ def build(source: Source, kept: np.ndarray, vertices: np.ndarray) -> Skeleton:
     return Skeleton(
         joint_regressor=regressor,
         tip_regressor=tips,
-        weights=_soften(weights[kept] / total, vertices[kept], regressor @ vertices, _edges(source, kept)),
+        weights=_soften(weights[kept] / total, people[:, kept], regressor @ people[0], _edges(source, kept)),
         forearm_twist=twist[kept] / total,
     )
 
@@ -130,7 +130,7 @@ def _edges(source: Source, kept: np.ndarray) -> np.ndarray:
     return pairs[pairs[:, 0] != pairs[:, 1]]
 
 
-def _soften(weights: np.ndarray, vertices: np.ndarray, joints: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def _soften(weights: np.ndarray, people: np.ndarray, joints: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Average the weights around edges that turns of `_REACH` would stretch more than `_STRETCH` times, until none is.
 
     The rig was made for its own 163 bones; folded into 55 joints it leaves such steps in the crotch, between thumb and
@@ -144,9 +144,13 @@ def _soften(weights: np.ndarray, vertices: np.ndarray, joints: np.ndarray, edges
     for joint in range(1, len(parts)):
         below[joint] += below[names.PARENTS[joint]]
     a, b = edges.T
-    length = np.maximum(np.linalg.norm(vertices[a] - vertices[b], axis=1), _SHORTEST_EDGE)
+    vertices, lengths = people[0], np.linalg.norm(people[:, a] - people[:, b], axis=-1)
+    length = np.maximum(lengths.min(axis=0), _SHORTEST_EDGE)
     lever = np.linalg.norm((vertices[a] + vertices[b])[:, None] / 2 - joints, axis=-1)
-    degree = np.bincount(edges.ravel(), minlength=len(weights))[:, None]
+    # Near vertices count for more, so that a step spreads over lengths and not over edges.
+    near = (1.0 / length)[:, None]
+    total = np.zeros((len(weights), 1))
+    np.add.at(total, edges.ravel(), np.repeat(near, 2, axis=0))
     for _ in range(_SOFTENING_STEPS):
         step = np.abs((weights[a] - weights[b]) @ below)
         stretched = (step * lever) @ reach / length > _STRETCH - 1
@@ -158,9 +162,9 @@ def _soften(weights: np.ndarray, vertices: np.ndarray, joints: np.ndarray, edges
             soft[edges[soft[edges].any(axis=1)].ravel()] = True
         soft &= ~fixed
         around = np.zeros_like(weights)
-        np.add.at(around, a, weights[b])
-        np.add.at(around, b, weights[a])
-        weights[soft] = 0.5 * weights[soft] + 0.5 * (around / degree)[soft]
+        np.add.at(around, a, near * weights[b])
+        np.add.at(around, b, near * weights[a])
+        weights[soft] = 0.5 * weights[soft] + 0.5 * (around / total)[soft]
     return weights
 
 
