@@ -26,7 +26,8 @@ _RIGID = {  # what neither bends nor follows the skin around it
 _REACH = {  # degrees that joints can turn
     **{"hip": 90, "knee": 130, "ankle": 45, "foot": 40, "spine": 35, "neck": 50, "head": 50, "collar": 25},
     **{"shoulder": 90, "elbow": 130, "wrist": 70, "jaw": 0, "eye": 0, "thumb": 50},
-    **{"index": 95, "middle": 95, "ring": 95, "pinky": 95, "pelvis": 0},
+    # Fingers would lose their knuckles, and nothing tears there.
+    **{"index": 0, "middle": 0, "ring": 0, "pinky": 0, "pelvis": 0},
 }
 _STRETCH = 3.0
 _SHORTEST_EDGE = 5e-4
@@ -139,7 +140,7 @@ def _soften(weights: np.ndarray, people: np.ndarray, joints: np.ndarray, edges: 
     weights = weights.copy()
     parts = [name.removeprefix("left_").removeprefix("right_").rstrip("123") for name in names.JOINTS]
     reach = 2 * np.sin(np.deg2rad([_REACH[part] for part in parts]) / 2)
-    fixed = weights[:, reach == 0][:, 1:].max(axis=1) > 0.02
+    fixed = weights[:, [part in ("jaw", "eye") for part in parts]].max(axis=1) > 0.02
     below = np.eye(len(parts))  # below[i, j]: joint i moves with joint j
     for joint in range(1, len(parts)):
         below[joint] += below[names.PARENTS[joint]]
