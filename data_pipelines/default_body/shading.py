@@ -19,28 +19,40 @@ def render(
     colours: np.ndarray,
     camera: Camera,
     background: tuple[int, int, int] = (244, 244, 246),
-    supersample: int = 2,
 ) -> np.ndarray:
     """Light and draw `vertices` [v, 3] with one sRGB colour a face [f, 3] in [0, 1]; [h, w, 3] uint8."""
+    colour, coverage = draw(vertices, faces, colours, camera)
+    linear = colour + (1 - coverage[..., None]) * (np.array(background) / 255.0) ** 2.2
+    return (np.clip(linear, 0, 1) ** (1 / 2.2) * 255).round().astype(np.uint8)
+
+
+def draw(
+    vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray, camera: Camera, supersample: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
+    """Linear light [h, w, 3], 0 in the background and mixed with it at edges, and coverage [h, w]."""
     h, w = camera.size
     fine = cameras.crop(camera, 0.0, 0.0, supersample, (h * supersample, w * supersample))
     pixels, depth = cameras.project(fine, vertices.astype(np.float32))
     seen = raster.rasterize(pixels[None], depth[None], faces, size=fine.size)
     index, bary = np.asarray(seen.face_index[0]), np.asarray(seen.bary[0])
     covered = index != raster.NO_FACE
-    normals = _vertex_normals(vertices, faces)[faces[np.where(covered, index, 0)]]
+    normals = vertex_normals(vertices, faces)[faces[np.where(covered, index, 0)]]
     normal = (normals * bary[..., None]).sum(axis=-2)
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
     light = AMBIENT + sum(
         strength * np.clip(normal @ (direction / np.linalg.norm(direction)), 0, None) for direction, strength in LIGHTS
     )
-    linear = colours[np.where(covered, index, 0)] ** 2.2 * light[..., None]
-    image = np.where(covered[..., None], linear, (np.array(background) / 255.0) ** 2.2)
-    image = image.reshape(h, supersample, w, supersample, 3).mean(axis=(1, 3))
-    return (np.clip(image, 0, 1) ** (1 / 2.2) * 255).round().astype(np.uint8)
+    linear = colours[np.where(covered, index, 0)] ** 2.2 * light[..., None] * covered[..., None]
+    return _shrink(linear, supersample), _shrink(covered[..., None].astype(float), supersample)[..., 0]
 
 
-def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def _shrink(image: np.ndarray, times: int) -> np.ndarray:
+    h, w, c = image.shape
+    return image.reshape(h // times, times, w // times, times, c).mean(axis=(1, 3))
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Outward unit normals [v, 3]."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     face_normals = np.cross(b - a, c - a)
     normals = np.zeros_like(vertices)

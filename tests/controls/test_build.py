@@ -1,0 +1,169 @@
+"""`Controls`: shapes, sizes, agreement of numpy and JAX, no device, full resolution, edit mask."""
+
+import dataclasses
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from docs.figures import controls as figure
+from docs.figures import poses, stand_in
+from vlogger_jax.body import model_file, smplx
+from vlogger_jax.controls import build, edit_mask, grid
+from vlogger_jax.controls import gbuffer as gbuffers
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.records import Camera, GBuffer
+
+SIZE = figure.SIZE
+
+
+@pytest.fixture(scope="module")
+def model():
+    return model_file.default()
+
+
+@pytest.fixture(scope="module")
+def scene(model):
+    """(tables, reference, target of two frames, the reference's picture, its matte)."""
+    view, vertices = figure.camera(), figure.posed_frames(model)[[0, 2]]
+    picture, matte = stand_in.photograph(stand_in.make(model), vertices[0], view)
+    target = figure.on_host(gbuffers.render(vertices, model.faces, view))
+    first = GBuffer(face_index=target.face_index[:1], bary=target.bary[:1])
+    tables = build.tables(model)
+    return tables, build.reference(tables, picture, matte, first, vertices[0], view), target, picture, matte
+
+
+@pytest.mark.parametrize("size", [256, 128, 64, 32])
+def test_sizes_and_types(scene, size):
+    tables, source, target, _, _ = scene
+    found = build.build(tables, source, target, (size, size))
+    assert found.dense.shape == (2, size, size, 3)
+    for mask in (found.label > 0, found.matte > 127):
+        assert 0.15 < mask.mean() < 0.6
+    assert (found.warp[~found.warp_mask] == 0).all() and (found.warp_uv[~found.warp_mask] == 0).all()
+    assert set(np.unique(found.label)) <= set(range(18))
+
+
+def test_smaller_controls_are_box_means(scene):
+    tables, source, target, _, _ = scene
+    whole, half = build.build(tables, source, target), build.build(tables, source, target, (128, 128))
+    mean = grid.mean(whole.composite.astype(np.float32), 2)
+    assert np.abs(half.composite - mean).max() <= 1.0
+    covered = gbuffers.covered(target)
+    dense = grid.mean_where(gbuffers.unpack_dense(whole.dense), covered, 2)
+    some = grid.mean(covered[..., None].astype(np.float32), 2)[..., 0] > 0
+    np.testing.assert_allclose(gbuffers.unpack_dense(half.dense)[some], dense[some], atol=1e-4)
+    assert (half.dense[~some] == 0).all()
+
+
+@pytest.mark.parametrize("size", [(100, 100), (512, 512), (256, 128), (0, 0)])
+def test_a_size_that_does_not_divide_is_refused(scene, size):
+    tables, source, target, _, _ = scene
+    with pytest.raises(UserError, match="divides"):
+        build.build(tables, source, target, size)
+
+
+def test_a_reference_of_another_size_is_refused(scene, model):
+    tables, source, target, picture, matte = scene
+    small = GBuffer(face_index=target.face_index[:, ::2, ::2], bary=target.bary[:, ::2, ::2])
+    with pytest.raises(UserError, match="one size"):
+        build.build(tables, source, small)
+    with pytest.raises(UserError, match="one size"):
+        build.reference(tables, picture[::2], matte, target, source.surface.vertices, figure.camera())
+
+
+def test_jax_gives_what_numpy_gives(scene):
+    tables, source, target, _, _ = scene
+    ours = build.build(tables, source, target, (128, 128))
+    traced = jax.jit(build.build, static_argnums=3)(tables, source, jax.tree.map(jnp.asarray, target), (128, 128))
+    for field in dataclasses.fields(ours):
+        one, other = np.asarray(getattr(ours, field.name)), np.asarray(getattr(traced, field.name))
+        assert one.dtype == other.dtype, field.name
+        # A rounding apart at the edge of validity or of 0.5: never more than a few pixels.
+        different = np.abs(one.astype(np.float64) - other) > (1.01 if one.dtype == np.uint8 else 0.05)
+        assert different.mean() < 2e-3, field.name
+
+
+def test_no_device_is_opened():
+    """A loader's process: any touch of a device fails, since the platform does not exist."""
+    code = """
+import numpy as np
+from vlogger_jax.body import camera, model_file, smplx
+from vlogger_jax.controls import build
+from vlogger_jax.core.records import GBuffer
+model = model_file.default()
+vertices = smplx.pose(model, smplx.rest_motion(model)).vertices[0] - [0, 0, 2]
+view = camera.from_focal(40.0, (32, 32))
+target = GBuffer(face_index=np.full((2, 32, 32), 65535, np.uint16), bary=np.zeros((2, 32, 32, 2), np.uint8))
+target.face_index[:, 8:20, 8:20] = 7
+tables = build.tables(model)
+first = GBuffer(face_index=target.face_index[:1], bary=target.bary[:1])
+picture = np.zeros((32, 32, 3), np.uint8)
+source = build.reference(tables, picture, picture[..., 0], first, vertices.astype(np.float32), view)
+print(build.build(tables, source, target, (16, 16)).dense.shape)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"JAX_PLATFORMS": "none_such", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(2, 16, 16, 3)"
+
+
+def test_the_full_resolution_composite_keeps_the_references_detail(model):
+    """With twice the pixels the composite has the detail that enlarging the small one cannot have."""
+    view = figure.camera()
+    large_view = Camera(
+        focal=np.asarray(view.focal * 2, np.float32),
+        principal=(view.principal * 2).astype(np.float32),
+        rotation=view.rotation,
+        translation=view.translation,
+        size=(2 * SIZE, 2 * SIZE),
+    )
+    vertices, person = figure.posed_frames(model)[[0, 1]], stand_in.make(model)
+    large = [stand_in.photograph(person, body, large_view) for body in vertices]
+    picture, matte = (grid.mean(large[0][k].reshape(512, 512, -1).astype(np.float32), 2) for k in (0, 1))
+    target = figure.on_host(gbuffers.render(vertices, model.faces, view))
+    first = GBuffer(face_index=target.face_index[:1], bary=target.bary[:1])
+    tables = build.tables(model)
+    source = build.reference(
+        tables, picture.round().astype(np.uint8), matte[..., 0].round().astype(np.uint8), first, vertices[0], view
+    )
+    colour, coverage = build.full_composite(tables, source, target, *large[0])
+    assert colour.shape == (2, 512, 512, 3) and coverage.shape == (2, 512, 512)
+    small = build.build(tables, source, target).composite
+    enlarged = grid.enlarge(small.astype(np.float32), 2)
+    valid = grid.repeat(build.build(tables, source, target).warp_mask[..., None], 2)[..., 0]
+    for frame in (0, 1):
+        true = large[frame][0].astype(np.float32)
+        ours = np.abs(colour[frame] - true)[valid[frame]].mean()
+        theirs = np.abs(enlarged[frame] - true)[valid[frame]].mean()
+        assert ours < 0.8 * theirs
+    with pytest.raises(UserError, match="whole number"):
+        build.full_composite(tables, source, target, large[0][0][:500], large[0][1][:500])
+
+
+def test_edit_mask_covers_what_moved_and_little_else(model):
+    """A blink edits the lids; the mask holds every pixel whose picture changed, and is small."""
+    view = figure.camera()
+
+    def motion(expression):
+        placed = np.array([[0, 0, -figure.DISTANCE]], np.float32)
+        return dataclasses.replace(poses.make(model, poses.RELAXED_ARMS, expression), transl=placed)
+
+    a, b = motion({}), motion({"jawOpen": 0.7})
+    mask = np.asarray(edit_mask.edit_mask(model, a, b, view))[0]
+    same = np.asarray(edit_mask.edit_mask(model, a, a, view))
+    assert not same.any()
+    assert 0.002 < mask.mean() < 0.05
+    person = stand_in.make(model)
+    before, after = (stand_in.photograph(person, smplx.pose(model, m).vertices[0], view)[0].astype(int) for m in (a, b))
+    changed = np.abs(before - after).max(axis=-1) > 24
+    assert changed.sum() > 50
+    assert (changed & ~mask).sum() <= 0.05 * changed.sum(), "light changes a little beyond the faces that move"

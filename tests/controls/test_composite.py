@@ -1,0 +1,119 @@
+"""Filling, background, flow beyond the body, and the composite as a baseline."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from docs.figures import controls as figure
+from vlogger_jax.body import model_file
+from vlogger_jax.controls import composite as composites
+from vlogger_jax.controls import grid
+
+
+@pytest.fixture(scope="module")
+def made():
+    return figure.make(model_file.default())
+
+
+@settings(max_examples=25)
+@given(hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=33), st.integers(0, 1000))
+def test_filling_keeps_what_is_known_and_stays_within_it(shape, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(-3, 5, (*shape, 2)).astype(np.float32)
+    known = rng.uniform(size=shape) < 0.3
+    filled = composites.fill(values, known.astype(np.float32))
+    np.testing.assert_allclose(filled[known], values[known], rtol=1e-5, atol=1e-5)
+    if known.any():
+        low, high = values[known].min(axis=0) - 1e-4, values[known].max(axis=0) + 1e-4
+        assert ((filled >= low) & (filled <= high)).all()
+    else:
+        assert (filled == 0).all()
+
+
+def test_filling_a_hole_in_a_ramp_gives_the_ramp():
+    ramp = np.broadcast_to(np.linspace(0, 1, 64, dtype=np.float32)[None, :, None], (64, 64, 1))
+    known = np.ones((64, 64), np.float32)
+    known[24:40, 24:40] = 0
+    assert np.abs(composites.fill(ramp, known) - ramp).max() < 0.08
+
+
+def test_the_background_has_no_person_in_it(made):
+    frames, mattes, _ = made
+    alpha = mattes[0] / 255
+    behind = composites.background(frames[0].astype(np.float32), alpha.astype(np.float32))
+    away = grid.dilate(alpha, 3) == 0
+    np.testing.assert_allclose(behind[away], frames[0][away], atol=1e-3)
+    red = behind[..., 0] - behind[..., 1:].mean(axis=-1)
+    assert red[alpha > 0.5].max() < 25, "the shirt is red, the wall is not"
+
+
+def test_unmoved_the_composite_is_the_reference(made):
+    frames, mattes, controls = made
+    error = np.abs(controls.composite[0].astype(int) - frames[0])
+    assert error.mean() < 1.5
+    outline = (mattes[0] > 0) & (mattes[0] < 255)
+    assert error[~outline].mean() < 0.8
+
+
+def test_hair_and_clothes_move_with_the_body(made):
+    """The matte of the composite covers the true person, hair and sleeves included, and leaves no ghosts."""
+    _, mattes, controls = made
+    for true, found in zip(mattes[1:] > 127, controls.matte[1:] > 127, strict=True):
+        assert (true & found).sum() / (true | found).sum() > 0.93
+        assert (found & ~grid.dilate(true, 6)).sum() < 0.002 * true.sum()
+
+
+def test_the_composite_beats_not_moving(made):
+    """On the whole person, disoccluded parts and all, and by far on what the reference shows."""
+    frames, mattes, controls = made
+    parts = zip(frames[1:], mattes[1:], controls.composite[1:], controls.warp_mask[1:], strict=True)
+    for frame, matte, composite, valid in parts:
+        person = (matte > 0) | (mattes[0] > 0)
+        for where, share in ((person, 0.97), (person & valid, 0.4)):
+            static = ((frames[0].astype(float) - frame)[where] ** 2).mean()
+            moved = ((composite.astype(float) - frame)[where] ** 2).mean()
+            assert moved < share * static
+
+
+def test_flow_beyond_the_body_is_a_translation_where_the_body_translates():
+    """A disc that moves by (7, -3): everything around it comes from 7 px to the left and 3 px below."""
+    y, x = np.mgrid[:64, :64]
+    reference = (x - 25) ** 2 + (y - 33) ** 2 < 100
+    body = (x - 32) ** 2 + (y - 30) ** 2 < 100
+    uv = np.stack([x + 0.5 - 7, y + 0.5 + 3], axis=-1).astype(np.float32)
+    part = np.zeros((64, 64, 4), np.float32)
+    part[..., 0] = body
+    extended = composites.extend(uv * body[..., None], part, composites.outline(reference))
+    np.testing.assert_allclose(extended[body], uv[body])
+    ring = grid.dilate(body, 4) & ~body
+    # The reference's outline is whole pixels, so flow on it is exact to about one.
+    assert np.abs(extended - uv)[ring].max() < 1.6
+    assert np.abs(extended - uv)[ring].mean() < 1.1
+
+
+def test_enlarged_flow_keeps_the_jump_between_parts():
+    uv = np.stack(np.meshgrid(np.arange(8) + 0.5, np.arange(8) + 0.5), axis=-1).astype(np.float32)
+    uv[:, 4:, 0] += 20
+    large = composites.enlarge(uv, 4)
+    centres = np.stack(np.meshgrid(np.arange(32) + 0.5, np.arange(32) + 0.5), axis=-1)
+    flow = (large - centres)[..., 0]
+    assert set(np.unique(flow.round(3))) == {0.0, 80.0}
+
+
+def test_grid_operations():
+    values = np.arange(24, dtype=np.float32).reshape(4, 6, 1)
+    np.testing.assert_allclose(grid.mean(values, 2)[0, 0, 0], np.mean([0, 1, 6, 7]))
+    np.testing.assert_allclose(grid.halve(values)[1, 2, 0], 16 + 17 + 22 + 23)
+    assert grid.halve(np.ones((3, 5, 1), np.float32)).sum() == 15
+    np.testing.assert_allclose(grid.mean(grid.enlarge(np.full((3, 3, 1), 2.5, np.float32), 4), 4), 2.5)
+    where = np.zeros((4, 6), bool)
+    where[0, 1] = True
+    found = grid.mean_where(values, where, 2)
+    assert found[0, 0, 0] == 1 and found[1, 1, 0] == 0
+    labels = np.array([[1, 1, 2, 3], [0, 1, 3, 3]])
+    np.testing.assert_array_equal(grid.majority(labels, 2), [[1, 3]])
+    np.testing.assert_array_equal(grid.majority(np.array([[5, 5], [2, 2]]), 2), [[2]])
+    grown = grid.dilate(np.eye(5, dtype=bool)[2:3].repeat(1, axis=0), 1)
+    np.testing.assert_array_equal(grown, [[False, True, True, True, False]])

@@ -1,0 +1,187 @@
+"""The warp: where pixels come from, and that hidden ones are not claimed."""
+
+import dataclasses
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from docs.figures import controls as figure
+from docs.figures import poses
+from vlogger_jax.body import camera as cameras
+from vlogger_jax.body import model_file, names, raster, smplx
+from vlogger_jax.controls import gbuffer as gbuffers
+from vlogger_jax.controls import warp as warps
+
+SIZE = figure.SIZE
+FINE = 4
+RESULTS = Path(__file__).parents[2] / "docs" / "results" / "warp.json"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return model_file.default()
+
+
+@pytest.fixture(scope="module")
+def texture():
+    return make_texture()
+
+
+def make_texture():
+    """A volume of 1/f noise that gives every point of the body its colour."""
+    n, rng = 96, np.random.default_rng(0)
+    frequency = np.linalg.norm(np.stack(np.meshgrid(*[np.fft.fftfreq(n)] * 3, indexing="ij")), axis=0)
+    frequency[0, 0, 0] = 1
+    noise = np.fft.ifftn(np.fft.fftn(rng.standard_normal((n,) * 3)) / frequency**2).real
+    noise = 128 + 50 * (noise - noise.mean()) / noise.std()
+
+    def colour(place):
+        cells = (np.moveaxis(place, -1, 0) + 2.0) / 0.01
+        return np.clip(ndimage.map_coordinates(noise, cells, order=1, mode="grid-wrap"), 0, 255)
+
+    return colour
+
+
+def shoot(model, yaw, joints=None, expression=None):
+    motion = poses.make(model, joints or poses.RELAXED_ARMS, expression)
+    motion = dataclasses.replace(
+        motion,
+        global_orient=np.array([[0, np.deg2rad(yaw), 0]], np.float32),
+        transl=np.array([[0, 0, -figure.DISTANCE]], np.float32),
+    )
+    vertices = smplx.pose(model, motion).vertices
+    return vertices[0], figure.on_host(gbuffers.render(vertices, model.faces, figure.camera()))
+
+
+@pytest.fixture(scope="module")
+def reference(model):
+    vertices, gbuffer = shoot(model, 0)
+    return warps.Surface(gbuffer=gbuffer, vertices=vertices, camera=figure.camera())
+
+
+def measure(model, reference, texture, yaw):
+    """Decibels on valid pixels, and their share of the body's."""
+    _, target = shoot(model, yaw)
+    uv, valid = correspond(model, target, reference)
+    seen = texture(gbuffers.interpolate(reference.gbuffer, model.faces, model.v_template))[0]
+    true = texture(gbuffers.interpolate(target, model.faces, model.v_template))[0]
+    error = (warps.sample(seen[..., None], uv)[..., 0] - true)[valid]
+    return 10 * np.log10(255**2 / (error**2).mean()), valid.sum() / gbuffers.covered(target).sum()
+
+
+def correspond(model, target, reference):
+    uv, valid = warps.correspond(target, reference, model.faces, model.labels, model.v_template)
+    return uv[0], valid[0]
+
+
+@pytest.mark.parametrize(("yaw", "decibels", "share"), [(5, 31, 0.96), (15, 30, 0.93), (30, 29, 0.87)])
+def test_a_texture_comes_back_where_the_warp_is_valid(model, reference, texture, yaw, decibels, share):
+    psnr, valid_share = measure(model, reference, texture, yaw)
+    assert psnr > decibels
+    assert valid_share > share
+
+
+def test_the_reference_corresponds_to_itself(model, reference):
+    uv, valid = correspond(model, reference.gbuffer, reference)
+    inside = gbuffers.covered(reference.gbuffer)[0]
+    assert valid[inside].mean() > 0.999
+    centres = np.stack(np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5), axis=-1)
+    assert np.abs(uv - centres)[inside].max() < 0.05
+    assert (uv[~inside] == 0).all()
+
+
+@pytest.mark.parametrize("yaw", [5, 15, 30])
+@pytest.mark.parametrize("hand_up", [False, True])
+def test_what_the_reference_hides_is_not_claimed(model, reference, yaw, hand_up):
+    """An oracle in 4 times finer pixels: at most 0.1 % of the valid pixels were hidden, off the outlines' 1 px band."""
+    joints = {**poses.RELAXED_ARMS, **(figure.UP if hand_up else {})}
+    _, target = shoot(model, yaw, joints)
+    uv, valid = correspond(model, target, reference)
+    hidden, band = oracle(model, reference, target, uv)
+    assert (hidden & gbuffers.covered(target)[0]).sum() > 20
+    assert (valid & hidden & ~band).sum() <= 0.001 * valid.sum()
+
+
+def oracle(model, reference, target, uv):
+    """Pixels whose point something hides in the reference, and pixels within 1 px of an outline of the reference."""
+    fine = cameras.crop(reference.camera, 0.0, 0.0, FINE, (SIZE * FINE, SIZE * FINE))
+    pixels, depth = cameras.project(fine, reference.vertices[None])
+    nearest = np.asarray(raster.rasterize(pixels, depth, model.faces, size=fine.size).depth[0])
+    world = gbuffers.interpolate(target, model.faces, reference.vertices)[0]
+    own = cameras.project(reference.camera, world.reshape(-1, 3))[1].reshape(SIZE, SIZE)
+    column, row = np.clip((uv * FINE).astype(int), 0, SIZE * FINE - 1).transpose(2, 0, 1)
+    hidden = nearest[row, column] < own - 0.004
+    blocks = np.where(np.isfinite(nearest), nearest, 99).reshape(SIZE, FINE, SIZE, FINE)
+    jumps = ndimage.binary_dilation(np.ptp(blocks, axis=(1, 3)) > 0.03)
+    return hidden, jumps[row // FINE, column // FINE]
+
+
+def test_the_mouth_is_not_taken_from_closed_lips(model, reference):
+    _, target = shoot(model, 0, expression={"jawOpen": 0.8})
+    _, valid = correspond(model, target, reference)
+    label = gbuffers.labels(target, model.labels)[0]
+    inner = np.isin(label, [names.LABELS.index(name) for name in ("tongue", "lower teeth", "mouth cavity")])
+    assert inner.sum() > 15
+    assert not valid[inner].any()
+    open_reference = warps.Surface(
+        gbuffer=target,
+        vertices=shoot(model, 0, expression={"jawOpen": 0.8})[0],
+        camera=reference.camera,
+    )
+    _, itself = correspond(model, target, open_reference)
+    assert itself[inner].mean() > 0.95
+
+
+def test_eyes_are_not_taken_from_shut_lids(model):
+    blink = {"eyeBlinkLeft": 1, "eyeBlinkRight": 1}
+    vertices, shut = shoot(model, 0, expression=blink)
+    surface = warps.Surface(gbuffer=shut, vertices=vertices, camera=figure.camera())
+    _, target = shoot(model, 0)
+    _, valid = correspond(model, target, surface)
+    eyes = np.isin(gbuffers.labels(target, model.labels)[0], [5, 6])
+    assert eyes.sum() > 20 and not valid[eyes].any()
+
+
+def test_samples_are_exact_at_centres_linear_between_and_extended_outside():
+    image = np.random.default_rng(0).uniform(0, 255, (4, 5, 3)).astype(np.float32)
+    np.testing.assert_allclose(warps.sample(image, np.array([[2.5, 1.5]], np.float32)), image[1:2, 2])
+    middle = warps.sample(image, np.array([[3.0, 1.5]], np.float32))
+    np.testing.assert_allclose(middle[0], (image[1, 2] + image[1, 3]) / 2, rtol=1e-6)
+    np.testing.assert_allclose(warps.sample(image, np.array([[-9.0, 99.0]], np.float32))[0], image[3, 0])
+
+
+def report() -> None:
+    """Write `RESULTS`."""
+    model, texture = model_file.default(), make_texture()
+    vertices, gbuffer = shoot(model, 0)
+    reference = warps.Surface(gbuffer=gbuffer, vertices=vertices, camera=figure.camera())
+    rows = []
+    for hand_up in (False, True):
+        for yaw in (5, 15, 30):
+            _, target = shoot(model, yaw, {**poses.RELAXED_ARMS, **(figure.UP if hand_up else {})})
+            uv, valid = correspond(model, target, reference)
+            hidden, band = oracle(model, reference, target, uv)
+            row = {"yaw": yaw, "hand_up": hand_up, "valid_share": valid.sum() / gbuffers.covered(target).sum()}
+            row["hidden_but_valid_off_the_band"] = (valid & hidden & ~band).sum() / valid.sum()
+            row["hidden_but_valid"] = (valid & hidden).sum() / valid.sum()
+            if not hand_up:
+                row["psnr_db"] = measure(model, reference, texture, yaw)[0]
+            rows.append({key: round(float(value), 6) for key, value in row.items()})
+            print(rows[-1])
+    packages = ("jax", "numpy")
+    result = {
+        "command": "python -m tests.controls.test_warp",
+        "versions": {name: metadata.version(name) for name in packages} | {"python": platform.python_version()},
+        "size": SIZE,
+        "rows": rows,
+    }
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    report()

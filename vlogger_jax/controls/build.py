@@ -1,0 +1,195 @@
+"""`Controls` from G-buffers and a reference: all that the video network sees of a body.
+
+Runs on numpy without a device, so that loaders can; `build` traces under `jit` as well. The G-buffers are made once, at
+their own size; controls of that size and of any size that divides it are looked up in them.
+"""
+
+import numpy as np
+
+from vlogger_jax.body.smplx import BodyModel
+from vlogger_jax.controls import composite as composites
+from vlogger_jax.controls import gbuffer as gbuffers
+from vlogger_jax.controls import grid
+from vlogger_jax.controls import warp as warps
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.records import Camera, Controls, GBuffer, record
+from vlogger_jax.core.typing import Array, Bool, Float, Int, UInt8, namespace
+
+
+@record
+class Tables:
+    """What the controls need of a body.
+
+    Attributes:
+        positions: metres on the body as such.
+        dense: `gbuffer.canonical`.
+        labels: of every face.
+    """
+
+    faces: Int[Array, "f 3"]
+    positions: Float[Array, "v 3"]
+    dense: Float[Array, "v 3"]
+    labels: Int[Array, "f"]
+
+
+@record
+class Reference:
+    """The reference picture and all that is known of it, at the size of its G-buffer.
+
+    Attributes:
+        image: 0-255.
+        matte: coverage of the person, 0-1.
+        behind: the picture without its person, 0-255.
+        place: metres on the body, 0 where there is none.
+        outline: `composite.outline`.
+    """
+
+    surface: warps.Surface
+    image: Float[Array, "h w 3"]
+    matte: Float[Array, "h w"]
+    behind: Float[Array, "h w 3"]
+    body: Bool[Array, "h w"]
+    place: Float[Array, "h w 3"]
+    outline: Float[Array, "h w 2"]
+
+
+def tables(model: BodyModel) -> Tables:
+    """Take from `model` what the controls need."""
+    return Tables(faces=model.faces, positions=model.v_template, dense=gbuffers.canonical(model), labels=model.labels)
+
+
+def reference(
+    body: Tables,
+    image: UInt8[Array, "_ _ 3"],
+    matte: UInt8[Array, "_ _"],
+    gbuffer: GBuffer,
+    vertices: Float[Array, "v 3"],
+    camera: Camera,
+) -> Reference:
+    """Prepare a reference once for all frames.
+
+    Args:
+        image, matte: at `camera.size`.
+        gbuffer: of the reference, one frame, at `camera.size`.
+        vertices: posed as in the reference, metres, world.
+
+    Raises:
+        UserError: if the sizes differ.
+    """
+    for name, size in (("image", image.shape[:2]), ("matte", matte.shape), ("G-buffer", gbuffer.face_index.shape[-2:])):
+        if tuple(size) != tuple(camera.size):
+            raise UserError(f"the reference's {name} is {tuple(size)}, its camera {camera.size}", "Make them one size")
+    colour, alpha = image.astype("float32"), matte.astype("float32") / 255.0
+    covered = gbuffers.covered(gbuffer)[0]
+    return Reference(
+        surface=warps.Surface(gbuffer=gbuffer, vertices=vertices, camera=camera),
+        image=colour,
+        matte=alpha,
+        behind=composites.background(colour, alpha),
+        body=covered,
+        place=gbuffers.interpolate(gbuffer, body.faces, body.positions)[0],
+        outline=composites.outline(np.asarray(covered)),
+    )
+
+
+def build(body: Tables, source: Reference, target: GBuffer, size: tuple[int, int] | None = None) -> Controls:
+    """Controls of every frame of `target`.
+
+    Args:
+        target: G-buffers of the new frames, of the reference's size.
+        size: (height, width) of the result; None keeps that of the G-buffers. Smaller sizes are means over boxes:
+            of body pixels for `dense`, of valid ones for `warp` and `warp_uv`, of all for the rest; labels by majority.
+
+    Raises:
+        UserError: if `size` does not divide that of the G-buffers, or the reference is of another size.
+    """
+    box = _box(tuple(target.face_index.shape[-2:]), size)
+    inside, uv, valid, place = _look_up(body, source, target)
+    label = gbuffers.labels(target, body.labels)
+    part = composites.parts(label, place)
+    colour, matte = composites.compose(
+        source.image,
+        source.matte,
+        source.behind,
+        composites.extend(uv, part, source.outline),
+        part,
+        valid,
+        place,
+        source.body,
+        source.place,
+    )
+    dense = grid.mean_where(gbuffers.interpolate(target, body.faces, body.dense), inside, box)
+    within = grid.mean(inside[..., None].astype("float32"), box) > 0
+    warp_mask = grid.mean(valid[..., None].astype("float32"), box) > 0.5
+    return Controls(
+        dense=gbuffers.pack_dense(dense) * within,
+        label=grid.majority(label, box).astype("uint8"),
+        warp_uv=grid.mean_where(uv, valid, box) * warp_mask,
+        warp_mask=warp_mask[..., 0],
+        warp=_bytes(grid.mean_where(warps.sample(source.image, uv), valid, box) * warp_mask),
+        composite=_bytes(grid.mean(colour, box)),
+        matte=_bytes(255.0 * grid.mean(matte[..., None], box)[..., 0]),
+    )
+
+
+def full_composite(
+    body: Tables, source: Reference, target: GBuffer, image: UInt8[Array, "_ _ 3"], matte: UInt8[Array, "_ _"]
+) -> tuple[UInt8[Array, "t r s 3"], UInt8[Array, "t r s"]]:
+    """The composite and matte with all the pixels that the reference has.
+
+    Args:
+        image, matte: the reference at a whole number of times the G-buffers' size.
+
+    Raises:
+        UserError: if they are of another size, or the reference is.
+    """
+    h, w = target.face_index.shape[-2:]
+    times = image.shape[0] // h
+    if image.shape[:2] != (h * times, w * times) or matte.shape != image.shape[:2]:
+        raise UserError(
+            f"a reference of {image.shape[:2]} (matte {matte.shape}) for G-buffers of {(h, w)}",
+            "Give image and matte at a whole number of times the G-buffers' size",
+        )
+    _, uv, valid, place = _look_up(body, source, target)
+    part = composites.parts(gbuffers.labels(target, body.labels), place)
+    extended = composites.extend(uv, part, source.outline)
+    whole, alpha = image.astype("float32"), matte.astype("float32") / 255.0
+
+    def repeated(values: Array) -> Array:
+        return grid.repeat(values[..., None], times)[..., 0]
+
+    colour, coverage = composites.compose(
+        whole,
+        alpha,
+        composites.background(whole, alpha),
+        composites.enlarge(extended, times),
+        grid.repeat(part, times),
+        repeated(valid),
+        grid.repeat(place, times),
+        repeated(source.body),
+        grid.repeat(source.place, times),
+    )
+    return _bytes(colour), _bytes(255.0 * coverage)
+
+
+def _look_up(body: Tables, source: Reference, target: GBuffer) -> tuple[Array, Array, Array, Array]:
+    """Of every pixel: whether it is body, its place in the reference, whether that is valid, its place on the body."""
+    native = tuple(target.face_index.shape[-2:])
+    if native != tuple(source.surface.camera.size):
+        raise UserError(f"G-buffers of {native} for a reference of {source.surface.camera.size}", "Make them one size")
+    uv, valid = warps.correspond(target, source.surface, body.faces, body.labels, body.positions)
+    place = gbuffers.interpolate(target, body.faces, body.positions)
+    return gbuffers.covered(target), uv, valid, place
+
+
+def _box(native: tuple[int, int], size: tuple[int, int] | None) -> int:
+    size = native if size is None else size
+    box = native[0] // size[0] if size[0] > 0 else 0
+    if box < 1 or (size[0] * box, size[1] * box) != native:
+        raise UserError(f"controls of {size} cannot be made from G-buffers of {native}", "Give a size that divides it")
+    return box
+
+
+def _bytes(values: Array) -> Array:
+    xp = namespace(values)
+    return xp.clip(xp.round(values), 0, 255).astype("uint8")

@@ -1,0 +1,159 @@
+"""The composite: what a careful person would paste together without a model, and the baseline that a model must beat.
+
+The background is filled in behind the person. Over it goes the reference, moved by the body's flow. On the body that is
+the warp; around it, as far as the person's matte reaches, the flow is extended, so that hair, clothes and what a hand
+holds move along.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from vlogger_jax.body import names
+from vlogger_jax.controls import grid
+from vlogger_jax.controls import warp as warps
+from vlogger_jax.core.typing import Array, Bool, Float, Int, namespace
+
+ATTACHED = 0.10
+"""Metres on the body up to which what surrounds two points of it counts as the same: a sleeve stays with its arm."""
+
+_PART_OF = {
+    **dict.fromkeys(names.LABELS[1:12], 0),
+    **dict.fromkeys(("neck", "torso", "lower body"), 1),
+    **dict.fromkeys(("arms", "left hand", "right hand"), 2),
+}
+_SEAM = 1 / 100
+"""Of the picture's height: how far around the body the reference's own body may show, to close the seam."""
+_JUMP = 1.0
+"""Pixels by which interpolated flow may differ from the nearest pixel's."""
+
+
+def fill(values: Float[Array, "*b h w c"], weight: Float[Array, "*b h w"]) -> Float[Array, "*b h w c"]:
+    """Push-pull (Gortler et al. 1996, section 3.6): smooth values wherever `weight` is 0, unchanged where it is 1.
+
+    Every level of a pyramid averages what is known four by four until nothing is unknown; on the way back the unknown
+    takes the interpolated coarser level. Where nothing at all is known the result is 0.
+    """
+    h, w = values.shape[-3:-1]
+    if h == 1 and w == 1:
+        return values * (weight[..., None] > 0)
+    coarse, coarse_weight = grid.halve(values * weight[..., None]), grid.halve(weight[..., None])
+    xp = namespace(values)
+    mean = coarse / xp.maximum(coarse_weight, 1e-6)
+    below = fill(mean, xp.minimum(coarse_weight[..., 0], 1.0))
+    known = xp.clip(weight, 0.0, 1.0)[..., None]
+    return known * values + (1 - known) * grid.enlarge(below, 2)[..., :h, :w, :]
+
+
+def background(image: Float[Array, "h w 3"], matte: Float[Array, "h w"]) -> Float[Array, "h w 3"]:
+    """The picture without its person: what the matte leaves, filled in."""
+    # Hair is mixed into the pixels around the matte; they are not background.
+    return fill(image, (grid.dilate(matte, 2) < 0.05).astype(image.dtype))
+
+
+def parts(label: Int[Array, "*b h w"], place: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w p"]:
+    """One-hot membership of body pixels in head, torso, left arm and right arm; 0 off the body."""
+    xp = namespace(label, place)
+    of_label = xp.asarray([_PART_OF.get(name, -1) for name in names.LABELS])[label]
+    part = xp.where((of_label == 2) & (place[..., 0] < 0), 3, of_label)
+    return (part[..., None] == xp.arange(4)).astype(place.dtype)
+
+
+def outline(body: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 2"]:
+    """For every pixel of the reference the (x, y) of the nearest one off its body; numpy, once a reference."""
+    if body.all():
+        return grid.centres(*body.shape, np.zeros((), np.float32))
+    _, (row, column) = ndimage.distance_transform_edt(body, return_indices=True)
+    return np.stack([column, row], axis=-1).astype(np.float32) + 0.5
+
+
+def extend(
+    uv: Float[Array, "*b h w 2"], part: Float[Array, "*b h w p"], outlines: Float[Array, "h w 2"]
+) -> Float[Array, "*b h w 2"]:
+    """Coordinates in the reference (pixels) for pixels off the body too.
+
+    The flow of a turning head ends, at its outline, inside of the reference's head; continued outwards it would never
+    reach the hair. So pixels on the outline of a part are taken to the reference's outline, and that flow is what is
+    filled in around the part.
+
+    Args:
+        part: `parts` of the new frames.
+        outlines: `outline` of the reference.
+    """
+    xp = namespace(uv)
+    h, w = outlines.shape[:2]
+    here = grid.centres(*uv.shape[-3:-1], uv)
+    body = part.sum(axis=-1)
+    edge = body * grid.dilate(1 - body, 1)
+    column, row = (xp.clip(uv[..., k].astype("int32"), 0, size - 1) for k, size in ((0, w), (1, h)))
+    flow = outlines[row, column] - here
+    nearest = fill(part, body).argmax(axis=-1)
+    moved = [fill(flow, edge * part[..., k]) * (nearest == k)[..., None] for k in range(part.shape[-1])]
+    return xp.where(body[..., None] > 0, uv, here + sum(moved))
+
+
+def enlarge(uv: Float[Array, "*b h w 2"], times: int) -> Float[Array, "*b r s 2"]:
+    """`extend`ed coordinates for `times` as many pixels each way, in the pixels of a reference that large.
+
+    Flow is interpolated except across the outline of one part before another, where it jumps.
+    """
+    xp = namespace(uv)
+    flow = uv - grid.centres(*uv.shape[-3:-1], uv)
+    nearest, smooth = grid.repeat(flow, times), grid.enlarge(flow, times)
+    jumps = ((nearest - smooth) ** 2).sum(axis=-1, keepdims=True) > _JUMP**2
+    flow = xp.where(jumps, nearest, smooth) * times
+    return grid.centres(*flow.shape[-3:-1], uv) + flow
+
+
+def compose(
+    image: Float[Array, "h w 3"],
+    matte: Float[Array, "h w"],
+    behind: Float[Array, "h w 3"],
+    uv: Float[Array, "*b r s 2"],
+    part: Float[Array, "*b r s p"],
+    valid: Bool[Array, "*b r s"],
+    place: Float[Array, "*b r s 3"],
+    reference_body: Bool[Array, "h w"],
+    reference_place: Float[Array, "h w 3"],
+) -> tuple[Float[Array, "*b r s 3"], Float[Array, "*b r s"]]:
+    """The composite and the person's matte in new frames.
+
+    Args:
+        image, matte: the reference, 0-255 and coverage 0-1.
+        behind: `background` of the reference, at the size of the result.
+        uv: `extend`ed coordinates in the reference.
+        part: `parts` of the new frames.
+        valid: where the reference shows the same point of the body.
+        place: metres on the body.
+        reference_body, reference_place: the same of the reference.
+
+    Returns:
+        Colours 0-255 and coverage 0-1.
+    """
+    xp = namespace(image, uv)
+    body = part.sum(axis=-1) > 0
+    loose = matte * (1 - reference_body)
+    attached_to = fill(reference_place, reference_body.astype(image.dtype))
+    layers = xp.concatenate([image, matte[..., None], loose[..., None], attached_to], axis=-1)
+    sampled = warps.sample(layers, uv)
+    colour, attached = sampled[..., :3], sampled[..., 5:]
+    seam = grid.dilate(body, max(1, round(_SEAM * uv.shape[-3])))
+    loose = xp.where(seam, sampled[..., 3], sampled[..., 4])
+    # What hangs around the body moves with the part it hangs on, and leaves no ghost where that part was.
+    nearest = fill(place, body.astype(uv.dtype))
+    same_part = ((nearest - attached) ** 2).sum(axis=-1) < ATTACHED**2
+    coverage = xp.where(body, 1.0, xp.where(same_part, loose, 0.0))
+    trusted = xp.where(body, valid, same_part & (loose > 0.5))
+    person = xp.where(trusted[..., None], colour, _guess(colour, trusted.astype(uv.dtype), part))
+    mixed = coverage[..., None] * person + (1 - coverage[..., None]) * behind
+    return mixed, coverage
+
+
+def _guess(colour: Array, trusted: Array, part: Array) -> Array:
+    """Colours for what the reference hides: from what it shows of the same part, else from anything near."""
+    xp = namespace(colour)
+    guess = fill(colour, trusted)
+    for k in range(part.shape[-1]):
+        weight = trusted * part[..., k]
+        some = (weight.sum(axis=(-2, -1), keepdims=True) > 0) & (part[..., k] > 0)
+        guess = xp.where(some[..., None], fill(colour, weight), guess)
+    return guess

@@ -1,0 +1,89 @@
+"""The G-buffer: which point of the bare body each pixel sees. Everything else in `controls` is looked up in it."""
+
+import numpy as np
+
+from vlogger_jax.body import camera as cameras
+from vlogger_jax.body import raster
+from vlogger_jax.body.smplx import BodyModel
+from vlogger_jax.core.records import BACKGROUND, Camera, GBuffer
+from vlogger_jax.core.typing import Array, Bool, Float, Int, UInt16, namespace
+
+FULL = 255
+"""What `GBuffer.bary` holds where a pixel sees nothing but one corner of its face."""
+
+
+def render(vertices: Float[Array, "t v 3"], faces: Int[Array, "f 3"], camera: Camera) -> GBuffer:
+    """Rasterise posed vertices (metres, world) over `camera.size`; runs on a device.
+
+    The camera may have one entry for all frames or one a frame.
+    """
+    pixels, depth = cameras.project(camera, vertices)
+    seen = raster.rasterize(pixels, depth, faces, size=camera.size)
+    xp = namespace(seen.face_index)
+    covered = seen.face_index != raster.NO_FACE
+    return GBuffer(
+        face_index=xp.where(covered, seen.face_index, BACKGROUND).astype("uint16"),
+        bary=xp.round(seen.bary[..., 1:] * FULL).astype("uint8"),
+    )
+
+
+def covered(gbuffer: GBuffer) -> Bool[Array, "*b t h w"]:
+    """Where there is body."""
+    return gbuffer.face_index != BACKGROUND
+
+
+def corners(gbuffer: GBuffer, faces: Int[Array, "f 3"]) -> Int[Array, "*b t h w 3"]:
+    """The three vertices of the face that each pixel sees; those of face 0 in the background."""
+    xp = namespace(gbuffer.face_index)
+    return xp.asarray(faces)[xp.where(covered(gbuffer), gbuffer.face_index, 0).astype("int32")]
+
+
+def weights(gbuffer: GBuffer) -> Float[Array, "*b t h w 3"]:
+    """Barycentric weights of `corners`, perspective-correct; they sum to 1."""
+    xp = namespace(gbuffer.bary)
+    others = gbuffer.bary.astype("float32") / FULL
+    return xp.concatenate([1.0 - others.sum(axis=-1, keepdims=True), others], axis=-1)
+
+
+def interpolate(
+    gbuffer: GBuffer, faces: Int[Array, "f 3"], values: Float[Array, "v c"] | Float[Array, "t v c"]
+) -> Float[Array, "t h w c"]:
+    """Values of vertices at every pixel, the same for all frames or frame by frame; 0 in the background."""
+    xp = namespace(gbuffer.bary, values)
+    index, weight = corners(gbuffer, faces), weights(gbuffer)
+    if values.ndim == 3:
+        frame = xp.arange(index.shape[0]).reshape(-1, 1, 1, 1)
+        found = xp.asarray(values)[frame, index]
+    else:
+        found = xp.asarray(values)[index]
+    return (found * weight[..., None]).sum(axis=-2) * covered(gbuffer)[..., None]
+
+
+def canonical(model: BodyModel) -> Float[Array, "v 3"]:
+    """Where each vertex is on the body as such: the rest pose at zero betas, centred, half the longest side being 1."""
+    low, high = model.v_template.min(axis=0), model.v_template.max(axis=0)
+    return (model.v_template - (low + high) / 2) / canonical_scale(model)
+
+
+def canonical_scale(model: BodyModel) -> float:
+    """Metres a unit of `canonical`."""
+    return float(np.ptp(np.asarray(model.v_template), axis=0).max() / 2)
+
+
+def pack_dense(values: Float[Array, "*b 3"]) -> UInt16[Array, "*b 3"]:
+    """[-1, 1] to uint16, as `Controls.dense` holds canonical positions."""
+    xp = namespace(values)
+    return xp.round((xp.clip(values, -1.0, 1.0) + 1.0) * 32767.5).astype("uint16")
+
+
+def unpack_dense(packed: UInt16[Array, "*b 3"]) -> Float[Array, "*b 3"]:
+    """The inverse of `pack_dense`."""
+    return packed.astype("float32") / 32767.5 - 1.0
+
+
+def labels(gbuffer: GBuffer, face_labels: Int[Array, "f"]) -> Int[Array, "*b t h w"]:
+    """The label of the face that each pixel sees, 0 in the background."""
+    xp = namespace(gbuffer.face_index)
+    inside = covered(gbuffer)
+    found = xp.asarray(face_labels)[xp.where(inside, gbuffer.face_index, 0).astype("int32")]
+    return xp.where(inside, found, 0)

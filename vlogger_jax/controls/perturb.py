@@ -1,0 +1,138 @@
+"""Controls as they will be met: fits are never exact, so training must not learn to trust them as if they were.
+
+A clip's motion, camera and matte are disturbed by the size of real fitting error: an offset for the whole clip, plus an
+error that drifts from frame to frame (AR(1)). Some clips stay exact. Everything is a pure function of the generator.
+Runs on numpy only, in loaders.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from vlogger_jax.core.records import Camera, Motion
+from vlogger_jax.core.typing import UInt8
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """Standard deviations of a clip's offset; drift has `drift` times as much.
+
+    Attributes:
+        exact: share of clips that are left alone.
+        drift: standard deviation of the drifting error, relative to the offset's.
+        memory: correlation of the drift from one frame to the next.
+        betas, expression: of the coefficients.
+        root, body, hands, jaw, eyes: degrees about each axis.
+        across, along: metres at right angles to the line of sight and along it.
+        focal: relative error of the focal length; the person is moved so as to stay the same size.
+        matte: pixels, of a 256-pixel image, by which the matte is eroded or dilated.
+        ragged: of the matte's edge, in the same pixels.
+    """
+
+    exact: float = 0.2
+    drift: float = 0.5
+    memory: float = 0.8
+    betas: float = 0.3
+    expression: float = 0.04
+    root: float = 1.5
+    body: float = 2.0
+    hands: float = 4.0
+    jaw: float = 1.0
+    eyes: float = 2.0
+    across: float = 0.003
+    along: float = 0.015
+    focal: float = 0.05
+    matte: float = 1.2
+    ragged: float = 0.8
+
+
+def perturb(
+    motion: Motion,
+    camera: Camera,
+    matte: UInt8[np.ndarray, "t h w"],
+    amount: Perturbation,
+    rng: np.random.Generator,
+) -> tuple[Motion, Camera, UInt8[np.ndarray, "t h w"]]:
+    """One clip as a fit would have it; a share of `amount.exact` of all clips comes back as it is."""
+    if rng.uniform() < amount.exact:
+        return motion, camera, matte
+    camera, motion = perturb_camera(camera, perturb_motion(motion, amount, rng), amount, rng)
+    return motion, camera, perturb_matte(matte, amount, rng)
+
+
+def perturb_motion(motion: Motion, amount: Perturbation, rng: np.random.Generator) -> Motion:
+    """Disturb one clip: arrays [t, ...] without batch dimensions."""
+
+    def disturbed(values: np.ndarray, sd: float | np.ndarray) -> np.ndarray:
+        return (values + sd * _error(values.shape, amount, rng)).astype(np.float32)
+
+    def turned(values: np.ndarray, degrees: float) -> np.ndarray:
+        return disturbed(values, np.deg2rad(degrees))
+
+    return dataclasses.replace(
+        motion,
+        betas=(motion.betas + amount.betas * rng.standard_normal(motion.betas.shape)).astype(np.float32),
+        expression=disturbed(motion.expression, amount.expression),
+        global_orient=turned(motion.global_orient, amount.root),
+        body_pose=turned(motion.body_pose, amount.body),
+        jaw_pose=turned(motion.jaw_pose, amount.jaw),
+        leye_pose=turned(motion.leye_pose, amount.eyes),
+        reye_pose=turned(motion.reye_pose, amount.eyes),
+        left_hand_pose=turned(motion.left_hand_pose, amount.hands),
+        right_hand_pose=turned(motion.right_hand_pose, amount.hands),
+        transl=disturbed(motion.transl, np.array([amount.across, amount.across, amount.along])),
+    )
+
+
+def perturb_camera(
+    camera: Camera, motion: Motion, amount: Perturbation, rng: np.random.Generator
+) -> tuple[Camera, Motion]:
+    """A wrong focal length, as fits have, and the person at the distance that hides it."""
+    factor = np.exp(amount.focal * rng.standard_normal())
+    moved = motion.transl.copy()
+    moved[..., 2] *= factor
+    focal = np.asarray(camera.focal * factor, np.float32)
+    return dataclasses.replace(camera, focal=focal), dataclasses.replace(motion, transl=moved.astype(np.float32))
+
+
+def perturb_matte(
+    matte: UInt8[np.ndarray, "t h w"], amount: Perturbation, rng: np.random.Generator
+) -> UInt8[np.ndarray, "t h w"]:
+    """Eroded or dilated as a whole, with a ragged edge that drifts; never beyond 0 and 255."""
+    unit = matte.shape[-1] / 256
+    level = matte.astype(np.float32) / 255.0
+    signed = _signed_distance(level)
+    frames, h, w = matte.shape
+    coarse = _error((frames, max(h // 16, 2), max(w // 16, 2)), amount, rng)
+    ragged = ndimage.zoom(coarse, (1, h / coarse.shape[1], w / coarse.shape[2]), order=1)
+    shift = unit * (amount.matte * rng.standard_normal() + amount.ragged * ragged)
+    # Soft edges stay as soft: the matte is read as distance to its own edge, moved, and turned back.
+    moved = np.clip(0.5 + signed + shift, 0, 1)
+    return np.round(255 * moved).astype(np.uint8)
+
+
+def _error(shape: tuple[int, ...], amount: Perturbation, rng: np.random.Generator) -> np.ndarray:
+    """Unit offset for the clip plus AR(1) drift along the first axis."""
+    fresh = rng.standard_normal(shape)
+    drift = np.empty(shape)
+    for frame in range(shape[0]):
+        before = drift[frame - 1] if frame else None
+        keep = amount.memory if frame else 0.0
+        drift[frame] = fresh[frame] if before is None else keep * before + np.sqrt(1 - keep**2) * fresh[frame]
+    return rng.standard_normal((1, *shape[1:])) + amount.drift * drift
+
+
+def _signed_distance(level: np.ndarray) -> np.ndarray:
+    """Pixels inside (+) or outside (-) of the line where coverage is one half, frame by frame; [t, h, w]."""
+    found = []
+    for frame in level:
+        if (frame >= 0.5).all() or (frame < 0.5).all():  # no edge to be near to
+            found.append(np.where(frame >= 0.5, np.inf, -np.inf))
+            continue
+        inside = ndimage.distance_transform_edt(frame >= 0.5)
+        outside = ndimage.distance_transform_edt(frame < 0.5)
+        within_pixel = np.where((frame > 0) & (frame < 1), frame - 0.5, np.where(frame >= 0.5, 0.5, -0.5))
+        found.append(np.where(frame >= 0.5, inside - 1, 1 - outside) + within_pixel)
+    return np.stack(found)
