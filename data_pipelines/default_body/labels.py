@@ -6,6 +6,7 @@ from data_pipelines.default_body import eyeball
 from data_pipelines.default_body.source import Source
 from vlogger_jax.body import names
 from vlogger_jax.body.model_file import labels_from_weights
+from vlogger_jax.core.typing import Array, Float, Int, UInt8
 
 _HAIRLINE = 0.071
 """Metres above the eyes at which the forehead ends."""
@@ -16,12 +17,12 @@ _NAPE = 0.075
 def build(
     source: Source,
     groups: np.ndarray,
-    quads: np.ndarray,
-    centres_uv: np.ndarray,
-    vertices: np.ndarray,
+    quads: Int[Array, "q 4"],
+    centres_uv: Float[Array, "q 2"],
+    vertices: Float[Array, "v 3"],
     joints: dict[str, np.ndarray],
-    weights: np.ndarray,
-) -> np.ndarray:
+    weights: Float[Array, "v 55"],
+) -> UInt8[Array, "q"]:
     """Labels [q] uint8.
 
     Args:
@@ -58,9 +59,7 @@ def build(
         labels[groups == group] = index[name]
     for side in ("left", "right"):
         ball = groups == f"eye-{side[0]}"
-        towards = vertices[quads[ball]] - joints[f"{side}_eye"]
-        cosine = (towards[..., 2] / np.linalg.norm(towards, axis=-1)).min(axis=-1)
-        labels[ball] = np.where(cosine > np.cos(np.deg2rad(eyeball.IRIS + 1)), index["iris"], index["sclera"])
+        labels[ball] = np.where(np.arange(ball.sum()) < eyeball.IRIS_QUADS, index["iris"], index["sclera"])
     return labels
 
 

@@ -13,6 +13,7 @@ from data_pipelines.default_body.shading import render
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import names, raster
 from vlogger_jax.core.records import Camera
+from vlogger_jax.core.typing import Array, Float, Int
 
 IBUG_STATIC = (  # MediaPipe points whose mean is iBUG 17..67
     *((70,), (63,), (105,), (66,), (107,), (336,), (296,), (334,), (293,), (300,)),
@@ -44,7 +45,8 @@ class Points:
     faces: np.ndarray
     bary: np.ndarray
 
-    def positions(self, mesh_faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    def positions(self, mesh_faces: Int[Array, "f 3"], vertices: Float[Array, "v 3"]) -> Float[Array, "*n 3"]:
+        """Where the points lie on `vertices`."""
         return (vertices[mesh_faces[self.faces]] * self.bary[..., None]).sum(axis=-2)
 
 
@@ -102,7 +104,9 @@ def contour(head: Head, points: Points) -> Points:
     return Points(faces, bary)
 
 
-def vertex_picks(head: Head, face: Points, joints: dict[str, np.ndarray], weights: np.ndarray) -> np.ndarray:
+def vertex_picks(
+    head: Head, face: Points, joints: dict[str, np.ndarray], weights: Float[Array, "v 55"]
+) -> Int[Array, "21"]:
     """`names.VERTEX_PICKS` on this mesh, [21]."""
     vertices, owner = head.rest, weights.argmax(axis=1)
     at = face.positions(head.faces, vertices)

@@ -5,6 +5,7 @@ import numpy as np
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import raster
 from vlogger_jax.core.records import Camera
+from vlogger_jax.core.typing import Array, Float, Int, UInt8
 
 LIGHTS = (  # direction towards the light in world axes, strength
     (np.array([-0.35, 0.45, 0.85]), 0.75),
@@ -14,12 +15,12 @@ AMBIENT = 0.24
 
 
 def render(
-    vertices: np.ndarray,
-    faces: np.ndarray,
-    colours: np.ndarray,
+    vertices: Float[Array, "v 3"],
+    faces: Int[Array, "f 3"],
+    colours: Float[Array, "f 3"],
     camera: Camera,
     background: tuple[int, int, int] = (244, 244, 246),
-) -> np.ndarray:
+) -> UInt8[Array, "h w 3"]:
     """Light and draw `vertices` [v, 3] with one sRGB colour a face [f, 3] in [0, 1]; [h, w, 3] uint8."""
     colour, coverage = draw(vertices, faces, colours, camera)
     linear = colour + (1 - coverage[..., None]) * (np.array(background) / 255.0) ** 2.2
@@ -27,8 +28,12 @@ def render(
 
 
 def draw(
-    vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray, camera: Camera, supersample: int = 2
-) -> tuple[np.ndarray, np.ndarray]:
+    vertices: Float[Array, "v 3"],
+    faces: Int[Array, "f 3"],
+    colours: Float[Array, "f 3"],
+    camera: Camera,
+    supersample: int = 2,
+) -> tuple[Float[Array, "h w 3"], Float[Array, "h w"]]:
     """Linear light [h, w, 3], 0 in the background and mixed with it at edges, and coverage [h, w]."""
     h, w = camera.size
     fine = cameras.crop(camera, 0.0, 0.0, supersample, (h * supersample, w * supersample))
@@ -51,7 +56,7 @@ def _shrink(image: np.ndarray, times: int) -> np.ndarray:
     return image.reshape(h // times, times, w // times, times, c).mean(axis=(1, 3))
 
 
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def vertex_normals(vertices: Float[Array, "v 3"], faces: Int[Array, "f 3"]) -> Float[Array, "v 3"]:
     """Outward unit normals [v, 3]."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     face_normals = np.cross(b - a, c - a)

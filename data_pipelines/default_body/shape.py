@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_pipelines.default_body.source import MPFB, Source
+from vlogger_jax.core.typing import Array, Float
 
 _MACRO = MPFB + "targets/macrodetails/"
 _SEXES = ("male", "female")
@@ -54,10 +55,12 @@ class Shapes:
     mean: np.ndarray
     directions: dict[str, np.ndarray]
 
-    def people(self) -> np.ndarray:
-        """The mean person, then one at each end, two standard deviations out, of every direction: [1 + 2k, n, 3]."""
-        ends = [self.mean + sign * 2 * direction for direction in self.directions.values() for sign in (-1, 1)]
-        return np.stack([self.mean, *ends])
+    def people(self, count: int, seed: int = 0) -> Float[Array, "p n 3"]:
+        """The mean person, then `count` drawn at random: [1 + count, n, 3]."""
+        directions = np.stack(list(self.directions.values()))
+        betas = np.random.default_rng(seed).standard_normal((count, len(directions)))
+        drawn = self.mean + (betas @ directions.reshape(len(directions), -1)).reshape(count, -1, 3)
+        return np.concatenate([self.mean[None], drawn])
 
 
 def build(source: Source) -> Shapes:
@@ -159,10 +162,8 @@ def _stem(name: str) -> tuple[str, float]:
 
 def _is_sideways(offsets: np.ndarray) -> bool:
     """Whether a target of the middle of the face moves it as a whole to one side."""
-    return (
-        abs(offsets[:, 0].sum()) > 0.5 * np.abs(offsets[:, 0]).sum()
-        and np.abs(offsets[:, 0]).sum() > np.abs(offsets[:, 1:]).sum()
-    )
+    across, others = offsets[:, 0], np.abs(offsets[:, 1:]).sum()
+    return bool(abs(across.sum()) > 0.5 * np.abs(across).sum() and np.abs(across).sum() > others)
 
 
 def _principal(sliders: list[np.ndarray], count: int) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from data_pipelines.default_body.source import KEPT_GROUPS, Source
 from vlogger_jax.body import names
+from vlogger_jax.core.typing import Array, Float, Int
 
 _FINGERS = {"index": 2, "middle": 3, "pinky": 5, "ring": 4, "thumb": 1}
 _SIDES = {"left": "L", "right": "R"}
@@ -45,7 +46,7 @@ def bone_of(joint: str) -> str:
     return f"finger{_FINGERS[part[:-1]]}-{part[-1]}.{_SIDES[side]}"
 
 
-def keep_vertices(source: Source) -> np.ndarray:
+def keep_vertices(source: Source) -> Int[Array, "v"]:
     """Indices of the vertices that stay: skin, eyeballs, teeth and tongue."""
     return np.unique(np.concatenate([source.mesh.group_vertices(group) for group in KEPT_GROUPS]))
 
@@ -72,7 +73,7 @@ TIPS = tuple(f"{side}_{finger}" for side in _SIDES for finger in _FINGERS)
 """Fingers in the order of `Skeleton.tip_regressor`."""
 
 
-def build(source: Source, kept: np.ndarray, people: np.ndarray) -> Skeleton:
+def build(source: Source, kept: Int[Array, "v"], people: Float[Array, "p n 3"]) -> Skeleton:
     """Reduce the rig for `people` [p, n, 3], the mean one first: how far skin may stretch is measured on all of them.
 
     Bones without a joint of their own give their weight to the nearest ancestor that has one.

@@ -12,6 +12,7 @@ import numpy as np
 
 from data_pipelines.default_body.skeleton import TIPS, Skeleton
 from vlogger_jax.body import names, rotation
+from vlogger_jax.core.typing import Array, Float
 
 _X, _Y, _Z = np.eye(3)
 _FINGER_YAW = {"index": 9.0, "middle": 1.0, "ring": -7.0, "pinky": -16.0}
@@ -34,7 +35,7 @@ class TPose:
     turn: np.ndarray
     twist: np.ndarray
 
-    def joints(self, artist: np.ndarray) -> np.ndarray:
+    def joints(self, artist: Float[Array, "55 3"]) -> Float[Array, "55 3"]:
         """Joints in the T-pose from joints in the artist's pose, [55, 3]; also maps offsets to offsets."""
         posed = artist.copy()
         for joint, parent in enumerate(names.PARENTS):
@@ -42,7 +43,7 @@ class TPose:
                 posed[joint] = posed[parent] + self.turn[parent] @ (artist[joint] - artist[parent])
         return posed
 
-    def vertices(self, vertices: np.ndarray, artist: np.ndarray) -> np.ndarray:
+    def vertices(self, vertices: Float[Array, "v 3"], artist: Float[Array, "55 3"]) -> Float[Array, "v 3"]:
         """Vertices [v, 3] in the T-pose from those and the joints [55, 3] in the artist's pose; maps offsets too."""
         joints = self.joints(artist)
         weights, twist = self.skeleton.weights.copy(), self.skeleton.forearm_twist
@@ -57,14 +58,14 @@ class TPose:
         blended = np.einsum("vj,jab->vab", weights, back)
         return np.linalg.solve(blended, (vertices - weights @ shift)[..., None])[..., 0]
 
-    def relaxed_hands(self) -> tuple[np.ndarray, np.ndarray]:
+    def relaxed_hands(self) -> tuple[Float[Array, "15 3 3"], Float[Array, "15 3 3"]]:
         """The artist's hands as rotations of the T-pose, left and right [15, 3, 3], relative to the parents."""
         first = names.JOINTS.index("left_index1")
         local = np.stack([self.turn[p] @ self.turn[j].T for j, p in list(enumerate(names.PARENTS))[first:]])
         return local[:15], local[15:]
 
 
-def build(skeleton: Skeleton, vertices: np.ndarray) -> TPose:
+def build(skeleton: Skeleton, vertices: Float[Array, "n 3"]) -> TPose:
     """Find the rotations on one mesh (all vertices of the base mesh, symmetric)."""
     joints = dict(zip(names.JOINTS, skeleton.joint_regressor @ vertices, strict=True))
     tips = dict(zip(TIPS, skeleton.tip_regressor @ vertices, strict=True))

@@ -133,7 +133,7 @@ def test_landmarks_lie_where_they_should(model, rest):
     assert (opened[44:47, 1] - opened[48:51, 1][::-1]).min() > 0.015, "inner lips part"
     contour = rest.joints[0, 127:144]
     assert contour[8, 1] == contour[:, 1].min() and abs(contour[8, 0]) < 2e-3
-    assert (np.diff(contour[:, 0]) > 0).all()
+    assert (np.diff(contour[:, 0]) > -1e-3).all()
 
 
 def test_the_contour_follows_the_outline_of_a_turned_head(model):
@@ -177,9 +177,7 @@ def test_teeth_stay_inside_for_other_people(model):
     rng = np.random.default_rng(1)
     for _ in range(6):
         betas = np.clip(rng.standard_normal(model.num_betas), -2, 2).astype(np.float32)
-        shaped = dataclasses.replace(
-            model, v_template=model.v_template + (model.shapedirs @ betas), joint_template=model.joint_template
-        )
+        shaped = dataclasses.replace(model, v_template=model.v_template + (model.shapedirs @ betas))
         seen = labels_seen(shaped, {}, yaw=30)
         assert seen[list(INNER[:3])].sum() <= 0.05 * seen[LABEL["lips"]]
 
@@ -193,6 +191,18 @@ def test_jaw_open_is_arkits_full_opening_split_in_two(model):
     moved = np.linalg.norm(turned.vertices[0, teeth] - still.vertices[0, teeth], axis=1)
     assert 0.25 < model.jaw_open_angle < 0.5
     assert residual.max() < 0.4 * moved.mean()
+
+
+def test_eyes_are_round_and_look_straight_ahead_at_rest(model, rest):
+    for side in ("left", "right"):
+        ball = np.flatnonzero(model.lbs_weights[:, names.JOINTS.index(f"{side}_eye")] > 0.99)
+        from_centre = rest.vertices[0, ball] - joint(rest, f"{side}_eye")
+        radius = np.linalg.norm(from_centre, axis=1)
+        assert np.ptp(radius) < 1e-4 * radius.mean() + 2e-6
+        iris = model.faces[(model.labels == LABEL["iris"]) & np.isin(model.faces, ball).all(axis=1)]
+        assert len(iris) == 100
+        gaze = (rest.vertices[0, np.unique(iris)] - joint(rest, f"{side}_eye")).mean(axis=0)
+        assert gaze[2] / np.linalg.norm(gaze) > np.cos(np.deg2rad(0.2))
 
 
 def test_gaze_is_the_eyes_pose_not_an_expression(model):
@@ -231,20 +241,24 @@ def test_ten_thousand_random_poses_bend_without_breaking(model):
     """Within `random_motion.LIMITS`, no NaN and no edge beyond 5 times its rest length; written to `RESULTS`."""
     start, count = 1, 10_000
     worst = random_motion.worst_stretch(model, count, seed=start)
+    unfloored = random_motion.worst_stretch(model, count, seed=start, shortest=1e-6)
     people = random_motion.worst_stretch(model, count, seed=start + 1, betas=1.0)
     result = {
         "command": 'make test-slow ARGS="-k ten_thousand"',
         "versions": {name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}
         | {"python": platform.python_version()},
         "poses": count,
-        "longest_edge": {
-            "mean person": summary(worst),
-            "people, betas from N(0, 1)": summary(people),
+        "limits_degrees": random_motion.LIMITS,
+        "longest_edge_over_its_length_at_rest": {
+            "mean person, edges under 1 mm counted as 1 mm": summary(worst),
+            "mean person, all edges as they are": summary(unfloored),
+            "people with betas from N(0, 1), edges under 1 mm counted as 1 mm": summary(people),
         },
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     assert np.isfinite(worst).all() and np.isfinite(people).all()
     assert worst.max() < STRETCH
+    assert (people > STRETCH).mean() < 0.06
 
 
 def summary(worst: np.ndarray) -> dict[str, float]:
