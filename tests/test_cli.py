@@ -73,6 +73,14 @@ def test_doctor_names_what_is_here():
     assert "/nowhere is not a folder" in result.stdout
 
 
+@pytest.mark.parametrize("module", ["vlogger_jax", "vlogger_jax.cli"])
+def test_it_runs_as_a_module_too(module):
+    command = [sys.executable, "-m", module, "nonsense"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    assert re.fullmatch(r"error: .*nonsense.* Run `vlogger --help` .*\n", result.stderr)
+
+
 def test_doctor_names_a_device_that_does_not_start():
     result = run_in_a_shell("doctor", JAX_PLATFORMS="nonsense")
     assert result.returncode == 2

@@ -67,3 +67,7 @@ def doctor() -> None:
     from vlogger_jax.doctor import examine
 
     examine()
+
+
+if __name__ == "__main__":
+    main()

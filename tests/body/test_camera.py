@@ -1,6 +1,8 @@
 """Cameras: closed forms, projection and its inverse, crops, and the framing of a clip."""
 
 import dataclasses
+import inspect
+import re
 
 import jax
 import numpy as np
@@ -64,6 +66,29 @@ def test_diagonal_fov_is_the_angle_between_the_corners(size):
 
 def test_a_right_angle_has_half_the_diagonal_as_focal_length():
     np.testing.assert_allclose(C.from_diagonal_fov((30, 40), np.pi / 2).focal, 25, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fov", [0.0, -1.0, np.pi, 4.0, np.nan])
+def test_a_field_of_view_that_cannot_be_is_refused(fov):
+    with pytest.raises(UserError, match=rf"the field of view is {fov} radians\. Give an angle between 0 and pi\."):
+        C.from_diagonal_fov((30, 40), fov)
+
+
+@pytest.mark.parametrize("focal", [0, -3.0, np.inf, np.nan])
+def test_a_focal_length_that_cannot_be_is_refused(focal):
+    with pytest.raises(UserError, match=rf"the focal length is {focal} pixels\. Give a positive number\."):
+        C.from_focal(focal, (30, 40))
+
+
+@pytest.mark.parametrize("size", [(0, 40), (30, 0), (-30, 40)])
+def test_an_image_without_pixels_is_refused(size):
+    for make in (
+        lambda: C.from_focal(10, size),
+        lambda: C.from_diagonal_fov(size, 1.0),
+        lambda: C.square_crop(cloud((0, 0)), cloud(), size),
+    ):
+        with pytest.raises(UserError, match=rf"the image is {size[1]} x {size[0]} pixels\. Give a height and a width"):
+            make()
 
 
 def test_to_camera_is_rotation_then_translation():
@@ -275,6 +300,21 @@ def test_one_point_gives_one_pixel():
 def test_a_head_that_is_not_in_the_image_is_refused(head):
     with pytest.raises(UserError, match=r"no point of the head lies in the image of 200 x 100 pixels\. Use a picture"):
         C.square_crop(np.array(head, float).reshape(-1, 2), cloud((5, 5)), (100, 200))
+
+
+@pytest.mark.parametrize("margin", [-0.1, np.nan, np.inf])
+def test_a_margin_that_cannot_be_is_refused(margin):
+    with pytest.raises(UserError, match=rf"the margin is {margin}\. Give a part of the box around the points"):
+        C.square_crop(cloud((5, 5)), cloud(), (100, 200), margin=margin)
+
+
+@pytest.mark.parametrize("shape", [(5,), (0,), (4, 3), (2, 4, 2)])
+def test_points_of_another_shape_are_refused(shape):
+    square_crop, points = inspect.unwrap(C.square_crop), np.ones(shape, np.float32)
+    with pytest.raises(ValueError, match=rf"head has shape {re.escape(str(shape))}; expected \(n, 2\)"):
+        square_crop(points, cloud((5, 5)), (100, 200))
+    with pytest.raises(ValueError, match=rf"others has shape {re.escape(str(shape))}; expected \(n, 2\)"):
+        square_crop(cloud((5, 5)), points, (100, 200))
 
 
 coordinate = st.floats(-50, 350, width=32) | st.just(np.nan)

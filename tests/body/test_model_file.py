@@ -3,6 +3,7 @@
 import os
 import pickle
 
+import jax
 import numpy as np
 import pytest
 
@@ -208,7 +209,8 @@ def test_missing_key_is_named(write, key):
     path = write(**{key: None})
     message = refuse(path)
     assert f"{path} lacks the key {key!r}" in message
-    assert ("SMPL-H" in message) == key.startswith("hands_")
+    looks = "This looks like SMPL or SMPL-H; give" if key.startswith("hands_") else "Give"
+    assert message.endswith(f". {looks} an SMPL-X model file.")
 
 
 @pytest.mark.parametrize(
@@ -235,18 +237,22 @@ def test_missing_key_is_named(write, key):
         ("num_betas", (1,), "()"),
     ],
 )
-def test_wrong_shape_names_key_and_both_shapes(write, key, shape, expected):
-    message = refuse(write(**{key: np.zeros(shape)}))
+def test_wrong_shape_names_key_and_both_shapes(write, contents, key, shape, expected):
+    dtype = contents[key].dtype if key in contents else np.int64
+    message = refuse(write(**{key: np.zeros(shape, dtype)}))
     assert f"{key!r} has shape {shape}, expected {expected}. Give an SMPL-X model file." in message
 
 
 @pytest.mark.parametrize(
     ("key", "limit"),
-    [("f", V), ("ft", V + 838), ("lmk_faces_idx", 118), ("dynamic_lmk_faces_idx", 118), ("vertex_picks", V)],
+    [
+        *(("f", V), ("ft", V + 838), ("lmk_faces_idx", 118), ("dynamic_lmk_faces_idx", 118)),
+        *(("vertex_picks", V), ("labels", 18)),
+    ],
 )
 @pytest.mark.parametrize("beyond", [0, -1])
 def test_index_out_of_range_names_the_key(write, contents, key, limit, beyond):
-    signed = contents[key].astype(np.int64)
+    signed = contents.get(key, np.zeros(118)).astype(np.int64)
     index = (0,) * signed.ndim
     model_file.load(write(**{key: changed(signed, index, limit - 1)}))
     message = refuse(write(**{key: changed(signed, index, limit if beyond == 0 else -1)}))
@@ -254,23 +260,59 @@ def test_index_out_of_range_names_the_key(write, contents, key, limit, beyond):
 
 
 @pytest.mark.parametrize("key", ["v_template", "shapedirs", "posedirs", "weights", "hands_meanr", "lmk_bary_coords"])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
 def test_values_that_are_not_finite_are_refused(write, contents, key, value):
     array = changed(contents[key], (0,) * contents[key].ndim, value)
-    assert f"{key!r} holds values that are not finite. The file is damaged" in refuse(write(**{key: array}))
+    assert f"{key!r} holds values that are not finite in float32. The file is damaged" in refuse(write(**{key: array}))
 
 
 @pytest.mark.parametrize(
     ("key", "array"),
     [
         ("v_template", np.full((V, 3), "x")),
-        ("f", np.zeros((118, 3), np.complex128)),
-        ("num_betas", np.array("10")),
-        ("kintree_table", np.zeros((2, 55), "datetime64[s]")),
+        ("weights", np.zeros((V, 55), np.complex128)),
+        ("hands_meanl", np.zeros(45, bool)),
+        ("jaw_open_angle", np.array("0.3")),
     ],
 )
 def test_what_is_not_a_number_is_refused(write, key, array):
     assert f"{key!r} holds {array.dtype}, not numbers. Give an SMPL-X model file." in refuse(write(**{key: array}))
+
+
+@pytest.mark.parametrize("key", ["f", "ft", "lmk_faces_idx", "dynamic_lmk_faces_idx", "vertex_picks", "kintree_table"])
+@pytest.mark.parametrize("dtype", [np.float64, bool])
+def test_indices_that_are_not_whole_numbers_are_refused(write, contents, key, dtype):
+    message = refuse(write(**{key: contents[key].astype(dtype)}))
+    assert f"{key!r} holds {np.dtype(dtype)}, not whole numbers. Give an SMPL-X model file." in message
+
+
+@pytest.mark.parametrize(("key", "value"), [("num_betas", np.array(10.0)), ("labels", np.zeros(118))])
+def test_counts_and_labels_that_are_not_whole_numbers_are_refused(write, key, value):
+    assert f"{key!r} holds float64, not whole numbers." in refuse(write(**{key: value}))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.uint32, np.int64, np.uint64])
+def test_any_whole_numbers_are_indices(write, contents, dtype):
+    model = model_file.load(write(f=contents["f"].astype(dtype), vertex_picks=contents["vertex_picks"].astype(dtype)))
+    np.testing.assert_array_equal(model.faces, contents["f"])
+    assert model.faces.dtype == model.vertex_picks.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"), [("v_template", (0, 3)), ("f", (0, 3)), ("vt", (0, 2)), ("hands_componentsl", (0, 45))]
+)
+def test_empty_arrays_are_refused(write, contents, key, shape):
+    message = refuse(write(**{key: np.zeros(shape, contents[key].dtype)}))
+    assert f"{key!r} is empty: its shape is {shape}. Give an SMPL-X model file." in message
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.01, 0.0])
+def test_weights_that_do_not_sum_to_one_are_refused(write, contents, factor):
+    weights = contents["weights"].copy()
+    weights[7] *= factor
+    assert f"'weights' of vertex 7 sum to {factor:.4g}, not 1. The file is damaged" in refuse(write(weights=weights))
+    weights[7] = contents["weights"][7] * (1 + 5e-4)
+    model_file.load(write(weights=weights))
 
 
 def test_names_that_are_not_text_are_refused(write):
@@ -280,6 +322,22 @@ def test_names_that_are_not_text_are_refused(write):
 def test_as_many_names_as_expressions(write):
     message = refuse(write(expression_names=np.array(["a", "b"])))
     assert "'expression_names' has shape (2,), expected (10,)." in message
+
+
+def test_as_many_names_as_betas(write):
+    message = refuse(write(shape_names=np.array(["tall", "old"])))
+    assert "'shape_names' has shape (2,), expected (10,)." in message
+    names_of_six = np.array([f"shape{i}" for i in range(6)])
+    assert model_file.load(write(num_betas=np.array(6), shape_names=names_of_six)).shape_names == tuple(names_of_six)
+
+
+@pytest.mark.parametrize("read", [lambda path: model_file.default(), model_file.load])
+def test_arrays_cannot_be_written_to(write, read):
+    model = read(write())
+    assert len(jax.tree.leaves(model)) >= 15
+    assert not any(leaf.flags.writeable for leaf in jax.tree.leaves(model))
+    with pytest.raises(ValueError, match="read-only"):
+        model.v_template[0] = 0
 
 
 @pytest.mark.parametrize("count", [-1, 21])

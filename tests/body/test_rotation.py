@@ -291,10 +291,71 @@ def test_slerp_gradients_are_finite():
             assert np.isfinite(gradient).all()
 
 
-def test_sixd_that_spans_no_plane_stays_finite():
-    sixd = np.array([[0.0] * 6, [1, 2, 3, 2, 4, 6], [1, 0, 0, 0, 0, 0], [1e-20] * 6, [1, 0, 0, 1, 1e-7, 0]], np.float32)
-    assert np.isfinite(R.sixd_to_matrix(sixd)).all()
-    assert np.isfinite(jax.jit(jax.vmap(jax.jacobian(R.sixd_to_matrix)))(sixd)).all()
+@pytest.fixture(scope="module")
+def sixd_slopes():
+    """Matrices and their slopes of [n 6], traced."""
+    return jax.jit(jax.vmap(lambda sixd: (R.sixd_to_matrix(sixd), jax.jacobian(R.sixd_to_matrix)(sixd))))
+
+
+def assert_rotations(matrix, atol):
+    matrix = np.asarray(matrix, np.float64)
+    close(np.swapaxes(matrix, -1, -2) @ matrix, np.broadcast_to(np.eye(3), matrix.shape), atol=atol)
+    close(np.linalg.det(matrix), 1, atol=atol)
+
+
+@pytest.mark.parametrize("first", [3e-38, 1e-30, 1e-20, 1e-10, 1.0, 1e20, 1e38])
+def test_sixd_of_any_size_is_the_same_rotation(sixd_slopes, first):
+    plain = np.random.default_rng(10).uniform(0.5, 1, (64, 6)) * np.random.default_rng(11).choice([-1, 1], (64, 6))
+    expected = R.sixd_to_matrix(plain)
+    for second in (3e-38, 1e-20, 0.3, 1e30):
+        sixd = (plain * np.repeat([first, second], 3)).astype(np.float32)
+        for matrix in (R.sixd_to_matrix(sixd), sixd_slopes(sixd)[0]):
+            assert_rotations(matrix, 1e-6)
+            close(matrix, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("gap", [1e-5, 1e-4, 1e-3, 1e-2])
+def test_sixd_of_nearly_parallel_columns_is_a_rotation(sixd_slopes, gap):
+    x, lean = axes(12), np.random.default_rng(13).normal(size=axes(12).shape)
+    sixd = np.concatenate([x, -2 * x + gap * lean], axis=-1).astype(np.float32)
+    matrix, slope = sixd_slopes(sixd)
+    for found in (matrix, R.sixd_to_matrix(sixd)):
+        assert_rotations(found, 1e-6)
+        close(found[..., 0], x, atol=1e-6)
+    assert np.isfinite(slope).all()
+    assert np.abs(slope).max() < 1e6
+
+
+@pytest.mark.parametrize(
+    ("sixd", "columns"),
+    [
+        ([0, 0, 0, 0, 0, 0], (X, Y)),
+        ([0, 0, 0, 0, 0, 5], (X, Z)),
+        ([0, 0, 0, 7, 0, 0], (X, Y)),
+        ([0, 3, 0, 0, 0, 0], (Y, X)),
+        ([1, 2, 2, 0, 0, 0], ((X + 2 * Y + 2 * Z) / 3, (4 * X - Y - Z) / np.sqrt(18))),
+        ([1, 2, 2, -2, -4, -4], ((X + 2 * Y + 2 * Z) / 3, (4 * X - Y - Z) / np.sqrt(18))),
+        ([1, 0, 0, 1, 1e-7, 0], (X, Y)),
+        ([1, 0, 0, 1, 0, -1e-7], (X, Y)),
+    ],
+)
+def test_sixd_that_spans_no_plane_is_a_rotation_with_sane_slopes(sixd_slopes, sixd, columns):
+    sixd = np.array([sixd], np.float32)
+    matrix, slope = sixd_slopes(sixd)
+    for found in (matrix[0], R.sixd_to_matrix(sixd)[0]):
+        assert_rotations(found, 1e-6)
+        close(found[:, :2].T, columns, atol=1e-6)
+    assert np.abs(slope).max() < 5
+    tiny = np.array([[1e-20] * 6, [1e-37, 0, 0, 0, 1e-37, 0]], np.float32)
+    assert np.isfinite(sixd_slopes(tiny)[1]).all()
+
+
+def test_sixd_slopes_are_the_slopes(sixd_slopes):
+    sixd, step = np.random.default_rng(14).normal(size=(32, 6)), 1e-6
+    found = sixd_slopes(sixd.astype(np.float32))[1]
+    for i, direction in enumerate(np.eye(6)):
+        ahead, behind = (R.sixd_to_matrix(sixd + sign * step * direction) for sign in (1, -1))
+        close(found[..., i], (ahead - behind) / (2 * step), atol=1e-3)
 
 
 def test_numpy_equals_jax():

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 from scipy.spatial.transform import Rotation
 
 from tests.body import official_layout
@@ -319,8 +320,9 @@ def test_gradients_are_the_slopes(model, slope, name):
     direction = np.random.default_rng(15).normal(size=getattr(motion, name).shape)
 
     def ahead(step):
-        moved = jax.tree.map(lambda leaf: leaf.astype(np.float64), motion)
-        return slope[1](dataclasses.replace(moved, **{name: getattr(moved, name) + step * direction}))
+        still = jax.tree.map(np.zeros_like, motion)
+        object.__setattr__(still, name, step * direction)
+        return slope[1](jax.tree.map(lambda leaf, more: leaf.astype(np.float64) + more, motion, still))
 
     expected = (ahead(1e-3) - ahead(-1e-3)) / 2e-3
     found = (getattr(slope[0](motion), name) * direction).sum()
@@ -339,6 +341,45 @@ def test_another_bodys_motion_is_refused(model):
         smplx.pose(model, motion)
 
 
+@pytest.mark.parametrize(
+    ("field", "cut", "holds", "takes"),
+    [
+        ("betas", lambda leaf: leaf[..., :7], "7", "10"),
+        ("betas", lambda leaf: np.concatenate([leaf, leaf]), "20", "10"),
+        ("expression", lambda leaf: leaf[..., :0], "0", "10"),
+        ("left_hand_pose", lambda leaf: leaf[..., :12, :], "12 x 3", "15 x 3"),
+        ("right_hand_pose", lambda leaf: leaf[..., :2], "15 x 2", "15 x 3"),
+    ],
+)
+def test_a_motion_of_other_sizes_is_refused(model, field, cut, holds, takes):
+    motion = smplx.rest_motion(model, 2)
+    object.__setattr__(motion, field, cut(getattr(motion, field)))
+    message = rf"Motion\.{field} holds {holds} numbers, but the body '{model.name}' takes {takes}\."
+    with pytest.raises(UserError, match=message):
+        smplx.pose(model, motion)
+
+
+def products(jaxpr):
+    """The matrix products of a jaxpr and of all that it calls."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from products(inner)
+
+
+def test_every_matrix_product_is_of_full_precision(model):
+    hand = np.zeros(12, np.float32)
+    for function, arguments, least in (
+        (smplx.pose, (model, random_motion(model, 17, 2)), 6),
+        (lambda v: smplx.hand_pose(model.left_hand, v, pca=True, flat_hand_mean=False), (hand,), 1),
+    ):
+        found = list(products(jax.make_jaxpr(function)(*arguments).jaxpr))
+        assert len(found) >= least
+        highest = jax.lax.Precision.HIGHEST
+        assert all(product.params["precision"] == (highest, highest) for product in found)
+
+
 @pytest.mark.parametrize("flat_hand_mean", [True, False])
 @pytest.mark.parametrize("count", [6, 12, 45, None])
 def test_hand_pose(contents, model, count, flat_hand_mean):
@@ -355,6 +396,19 @@ def test_hand_pose(contents, model, count, flat_hand_mean):
         lambda v: smplx.hand_pose(model.left_hand, v, pca=count is not None, flat_hand_mean=flat_hand_mean)
     )
     np.testing.assert_allclose(traced(values), hand, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("width", "pca", "message"),
+    [
+        (46, True, "the hand pose has 46 coefficients, but the hand has 45 components"),
+        (44, False, r"the hand pose has 44 numbers, not 45 \(15 axis-angles\)"),
+        (6, False, r"the hand pose has 6 numbers, not 45 \(15 axis-angles\). If they are coefficients, set pca=True"),
+    ],
+)
+def test_a_hand_of_another_width_is_refused(model, width, pca, message):
+    with pytest.raises(UserError, match=message):
+        smplx.hand_pose(model.left_hand, np.zeros((2, width), np.float32), pca=pca, flat_hand_mean=True)
 
 
 def test_hands_differ(model):

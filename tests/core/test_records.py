@@ -149,24 +149,65 @@ def test_grad_is_a_record():
     ],
 )
 def test_shape_that_does_not_fit_names_the_field(field, shape):
-    with pytest.raises(ValueError, match=r"Motion\.\w+ is float32 \(.*\); expected Float \(\*b") as caught:
+    with pytest.raises(ValueError, match=r"Motion\.\w+ is float32 \(.*\); expected Float32 \(\*b") as caught:
         motion(**{field: np.zeros(shape, np.float32)})
     if field != "betas":  # the first field sets the batch, so that a later one is named
         assert f"Motion.{field}" in str(caught.value)
 
 
 def test_a_shape_is_checked_against_the_fields_before_it():
-    with pytest.raises(ValueError, match=r"Motion\.jaw_pose is float32 \(4, 3\); expected Float \(\*b t 3\)"):
+    with pytest.raises(
+        ValueError, match=r"jaw_pose is float32 \(4, 3\); expected .* \(\*b t 3\) with t = 3 as elsewhere$"
+    ):
         motion(jaw_pose=np.zeros((4, 3), np.float32))
+    with pytest.raises(ValueError, match=r"transl is float32 \(3, 3\); expected .* with \*b = \(2,\) as elsewhere$"):
+        dataclasses.replace(motion(2), transl=np.zeros((3, 3), np.float32))
+    with pytest.raises(ValueError, match=r"translation is float32 \(3,\); expected .* with \*b = \(5,\) as elsewhere$"):
+        camera(5, translation=np.zeros(3, np.float32))
+    with pytest.raises(ValueError, match=r"transl is float32 \(3,\); expected Float32 \(\*b t 3\)$"):
+        motion(transl=np.zeros(3, np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, jnp.bfloat16])
+def test_other_floats_come_in_by_tree_map_only(dtype):
+    with pytest.raises(ValueError, match=rf"Motion\.transl is {np.dtype(dtype)} \(3, 3\); expected Float32"):
+        motion(transl=np.zeros((3, 3), dtype))
+    assert jax.tree.map(lambda leaf: leaf.astype(dtype), motion()).transl.dtype == dtype
+
+
+@pytest.mark.parametrize("fps", [24, 24.0, 23.976, np.float32(25)])
+def test_any_positive_rate(fps):
+    assert hash(jax.tree.structure(motion(fps=fps))) == hash(jax.tree.structure(motion(fps=fps)))
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: motion(jaw_pose=np.zeros((3, 3), np.int32)), r"Motion\.jaw_pose is int32 \(3, 3\); expected Float"),
-        (lambda: motion(transl=None), r"Motion\.transl is None; expected Float \(\*b t 3\)"),
+        (lambda: motion(fps=0), r"Motion\.fps is 0; expected a positive number"),
+        (lambda: motion(fps=-24.0), r"Motion\.fps is -24\.0; expected a positive number"),
+        (lambda: motion(fps=float("nan")), r"Motion\.fps is nan; expected a positive number"),
+        (lambda: motion(fps=float("inf")), r"Motion\.fps is inf; expected a positive number"),
+        (lambda: motion(fps="24"), r"Motion\.fps is '24'; expected a positive number"),
+        (lambda: motion(fps=np.array([24.0])), r"Motion\.fps is array\(.*\); expected a positive number"),
+        (lambda: motion(body=None), r"Motion\.body is None; expected the name of a body"),
+        (lambda: camera(size=[4, 6]), r"Camera\.size is \[4, 6\]; expected a tuple of two positive whole numbers"),
+        (lambda: camera(size=(4, 6, 3)), r"Camera\.size is \(4, 6, 3\)"),
+        (lambda: camera(size=(4, 0)), r"Camera\.size is \(4, 0\)"),
+        (lambda: camera(size=(4.0, 6.0)), r"Camera\.size is \(4\.0, 6\.0\)"),
+    ],
+)
+def test_wrong_static_values_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: motion(jaw_pose=np.zeros((3, 3), np.int32)), r"Motion\.jaw_pose is int32 \(3, 3\); expected Float32"),
+        (lambda: motion(transl=None), r"Motion\.transl is None; expected Float32 \(\*b t 3\)"),
         (lambda: motion(transl=[[0.0, 0, 0]] * 3), r"Motion\.transl is \[\[0\.0, 0, 0\]"),
-        (lambda: camera(focal=3.0), r"Camera\.focal is 3\.0; expected Float"),
+        (lambda: camera(focal=3.0), r"Camera\.focal is 3\.0; expected Float32"),
         (lambda: camera(rotation=np.eye(2, dtype=np.float32)), r"Camera\.rotation is float32 \(2, 2\)"),
         (lambda: Clip(frames=np.zeros((2, 4, 4, 3), np.float32), fps=24.0), r"Clip\.frames is float32 .*UInt8"),
         (lambda: Clip(frames=np.zeros((2, 4, 4, 3), np.uint8), waveform=np.zeros(5, np.int16), fps=24.0), "waveform"),
@@ -179,7 +220,7 @@ def test_wrong_values_are_refused(make, message):
 
 
 def test_union_with_none_describes_both():
-    with pytest.raises(ValueError, match=r"expected Float \(\*b s\) or NoneType"):
+    with pytest.raises(ValueError, match=r"expected Float32 \(\*b s\) or NoneType"):
         Clip(frames=np.zeros((2, 4, 4, 3), np.uint8), waveform=[0.0], fps=24.0)
 
 

@@ -40,8 +40,13 @@ def from_focal(
         focal: pixels.
         size: (height, width) in pixels.
         principal: (x, y) in pixels; None is the centre of the image.
+
+    Raises:
+        UserError: if `focal` or `size` is not positive.
     """
-    height, width = size
+    height, width = _positive(size)
+    if not 0 < focal < math.inf:
+        raise UserError(f"the focal length is {focal} pixels", "Give a positive number")
     return Camera(
         focal=np.asarray(focal, np.float32),
         principal=np.asarray((width / 2, height / 2) if principal is None else principal, np.float32),
@@ -52,8 +57,14 @@ def from_focal(
 
 
 def from_diagonal_fov(size: tuple[int, int], fov: float | int) -> Camera:
-    """A `FACING` camera whose image, of `size` (height, width), spans `fov` radians from corner to corner."""
-    return from_focal(math.hypot(*size) / (2.0 * math.tan(fov / 2.0)), size)
+    """A `FACING` camera whose image, of `size` (height, width), spans `fov` radians from corner to corner.
+
+    Raises:
+        UserError: if `fov` is not between 0 and pi, or `size` is not positive.
+    """
+    if not 0 < fov < math.pi:
+        raise UserError(f"the field of view is {fov} radians", "Give an angle between 0 and pi")
+    return from_focal(math.hypot(*_positive(size)) / (2.0 * math.tan(fov / 2.0)), size)
 
 
 def to_camera(camera: Camera, points: Float[Array, "*b n 3"]) -> Float[Array, "*c n 3"]:
@@ -115,9 +126,14 @@ def square_crop(
         margin: space to leave on each side, as a part of the longest side of the box around the points.
 
     Raises:
-        UserError: if no point of the head is in the image.
+        UserError: if no point of the head is in the image, or `size` or `margin` cannot be.
     """
-    height, width = size
+    height, width = _positive(size)
+    if not 0 <= margin < math.inf:
+        raise UserError(f"the margin is {margin}", "Give a part of the box around the points, 0 or more")
+    for name, points in (("head", head), ("others", others)):
+        if points.shape[1:] != (2,):
+            raise ValueError(f"{name} has shape {points.shape}; expected (n, 2)")
     limit = (width, height)
     if not ((head >= 0) & (head <= limit)).all(axis=-1).any():
         raise UserError(
@@ -145,6 +161,12 @@ def _place(side: int, limit: int, head: list[int], room: int, others: np.ndarray
     held = np.searchsorted(others, start + side, side="right") - np.searchsorted(others, start, side="left")
     start = start[held == held.max()]
     return int(start[np.abs(start + side / 2 - middle).argmin()])
+
+
+def _positive(size: tuple[int, int]) -> tuple[int, int]:
+    if min(size) < 1:
+        raise UserError(f"the image is {size[1]} x {size[0]} pixels", "Give a height and a width of 1 or more")
+    return size
 
 
 def _inside(points: np.ndarray, limit: tuple[int, int]) -> np.ndarray:

@@ -12,11 +12,13 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from vlogger_jax.body import names
 from vlogger_jax.body.smplx import BodyModel, HandPrior
 from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.typing import Float, Int
 
 DEFAULT_BODY = "default-v1"
 
@@ -62,6 +64,8 @@ _OPTIONAL = {  # keys that may be absent, unless this one is there
     "mediapipe_faces_idx": "mediapipe_bary_coords",
     "mediapipe_bary_coords": "mediapipe_faces_idx",
 }
+_TEXT = ("expression_names", "shape_names")
+_WHOLE = ("kintree_table", "num_betas")  # whole numbers, as are those of _INDEX_LIMIT
 _INDEX_LIMIT = {  # index arrays and the dimension that bounds them
     "f": "V",
     "ft": "T",
@@ -69,13 +73,18 @@ _INDEX_LIMIT = {  # index arrays and the dimension that bounds them
     "dynamic_lmk_faces_idx": "F",
     "mediapipe_faces_idx": "F",
     "vertex_picks": "V",
+    "labels": "L",
 }
+_WEIGHTS_SUM_TO_ONE = 1e-3
 _OFFICIAL_BETAS = {400: 300, 20: 10}  # by the number of columns of `shapedirs`
 
 
 @cache
 def default() -> BodyModel:
-    """The packaged body, `default-v1`: CC0 MakeHuman data, 52 ARKit expressions, teeth, tongue and eyes."""
+    """The packaged body, `default-v1`: CC0 MakeHuman data, 52 ARKit expressions, teeth, tongue and eyes.
+
+    One for all callers, so its arrays cannot be written to: change a body with `dataclasses.replace`.
+    """
     with resources.as_file(resources.files("vlogger_jax.body") / "assets" / f"{DEFAULT_BODY}.npz") as path:
         return _build(_read(path), path, DEFAULT_BODY)
 
@@ -88,7 +97,8 @@ def load(path: str | Path, *, num_betas: int | None = None, num_expression: int 
         num_betas, num_expression: how many to keep; None keeps all.
 
     Returns:
-        A model of numpy arrays named `smplx-` and the first 12 hex digits of the file's sha256.
+        A model of numpy arrays that cannot be written to, named `smplx-` and the first 12 hex digits of the file's
+        sha256.
 
     Raises:
         UserError: if the file is missing, is not in this layout, would need unpickling, or has fewer coefficients.
@@ -101,9 +111,9 @@ def load(path: str | Path, *, num_betas: int | None = None, num_expression: int 
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """The known keys of the file, checked against `_SHAPES` and against each other."""
+    """The known keys of the file, fractions as float32, checked against `_SHAPES` and against each other."""
     arrays: dict[str, np.ndarray] = {}
-    sizes: dict[str, int] = {}
+    sizes = {"L": len(names.LABELS)}
     with path.open("rb") as file:
         try:
             archive = np.load(file, allow_pickle=False)
@@ -116,13 +126,21 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 arrays[key] = _read_key(archive, key, path)
                 _check_shape(arrays[key], wanted, sizes, key, path)
             elif key not in _OPTIONAL or _OPTIONAL[key] in archive.files:
-                kind = "This looks like SMPL or SMPL-H; " if key.startswith("hands_") else ""
-                raise UserError(f"{path} lacks the key {key!r}", f"{kind}Give an SMPL-X model file")
+                fix = "Give an SMPL-X model file"
+                if key.startswith("hands_"):
+                    fix = "This looks like SMPL or SMPL-H; give an SMPL-X model file"
+                raise UserError(f"{path} lacks the key {key!r}", fix)
     for key, limit in _INDEX_LIMIT.items():
         if key in arrays and (arrays[key].min() < 0 or arrays[key].max() >= sizes[limit]):
             raise UserError(
                 f"{path}: {key!r} points outside of {sizes[limit]} entries", "The file is damaged; get it again"
             )
+    sums = arrays["weights"].sum(axis=1)
+    worst = np.abs(sums - 1).argmax()
+    if abs(sums[worst] - 1) > _WEIGHTS_SUM_TO_ONE:
+        raise UserError(
+            f"{path}: 'weights' of vertex {worst} sum to {sums[worst]:.4g}, not 1", "The file is damaged; get it again"
+        )
     return arrays
 
 
@@ -136,11 +154,18 @@ def _read_key(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray
         ) from None
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
         raise UserError(f"{path}: {key!r} cannot be read", "The file is damaged; get it again") from None
-    wanted, kinds = ("text", "U") if key in ("shape_names", "expression_names") else ("numbers", "fiub")
+    whole = key in _WHOLE or key in _INDEX_LIMIT
+    wanted, kinds = ("text", "U") if key in _TEXT else ("whole numbers", "iu") if whole else ("numbers", "fiu")
     if array.dtype.kind not in kinds:
         raise UserError(f"{path}: {key!r} holds {array.dtype}, not {wanted}", "Give an SMPL-X model file")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise UserError(f"{path}: {key!r} holds values that are not finite", "The file is damaged; get it again")
+    if key in _TEXT or whole:
+        return array
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise UserError(
+            f"{path}: {key!r} holds values that are not finite in float32", "The file is damaged; get it again"
+        )
     return array
 
 
@@ -153,6 +178,8 @@ def _check_shape(array: np.ndarray, wanted: tuple, sizes: dict[str, int], key: s
     if array.shape != expected:
         text = "(" + ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "") + ")"
         raise UserError(f"{path}: {key!r} has shape {array.shape}, expected {text}", "Give an SMPL-X model file")
+    if array.size == 0 and key not in _TEXT:
+        raise UserError(f"{path}: {key!r} is empty: its shape is {array.shape}", "Give an SMPL-X model file")
 
 
 def _build(
@@ -172,18 +199,15 @@ def _build(
             f"{path}: 'v_template' has shape {arrays['v_template'].shape}, expected ({names.SMPLX_VERTICES}, 3)",
             "For a body of another mesh add the key 'vertex_picks' (see vlogger_jax.body.names)",
         )
-    directions = arrays["shapedirs"].astype(np.float32)
-    shapedirs = directions[..., :keep_betas]
-    expression_dirs = directions[..., betas : betas + keep_expression]
-    v_template, weights = arrays["v_template"].astype(np.float32), arrays["weights"].astype(np.float32)
-    regressor = arrays["J_regressor"].astype(np.float32)
-    faces = arrays["f"].astype(np.int32)
-    return BodyModel(
-        v_template=v_template,
+    shapedirs = arrays["shapedirs"][..., :keep_betas]
+    expression_dirs = arrays["shapedirs"][..., betas : betas + keep_expression]
+    regressor, weights, faces = arrays["J_regressor"], arrays["weights"], arrays["f"].astype(np.int32)
+    model = BodyModel(
+        v_template=arrays["v_template"],
         shapedirs=np.ascontiguousarray(shapedirs),
         expression_dirs=np.ascontiguousarray(expression_dirs),
         posedirs=_posedirs(arrays),
-        joint_template=_regress(regressor, v_template),
+        joint_template=_regress(regressor, arrays["v_template"]),
         joint_shapedirs=_regress(regressor, shapedirs),
         joint_expression_dirs=_regress(regressor, expression_dirs),
         lbs_weights=weights,
@@ -192,23 +216,28 @@ def _build(
         faces=faces,
         vertex_picks=np.asarray(arrays.get("vertex_picks", names.SMPLX_VERTEX_PICKS), np.int32),
         landmark_faces=arrays["lmk_faces_idx"].astype(np.int32),
-        landmark_bary=arrays["lmk_bary_coords"].astype(np.float32),
-        contour_faces=_cast(arrays, "dynamic_lmk_faces_idx", np.int32),
-        contour_bary=_cast(arrays, "dynamic_lmk_bary_coords", np.float32),
-        mediapipe_faces=_cast(arrays, "mediapipe_faces_idx", np.int32),
-        mediapipe_bary=_cast(arrays, "mediapipe_bary_coords", np.float32),
-        uv=_cast(arrays, "vt", np.float32),
-        uv_faces=_cast(arrays, "ft", np.int32),
+        landmark_bary=arrays["lmk_bary_coords"],
+        contour_faces=_index(arrays, "dynamic_lmk_faces_idx"),
+        contour_bary=arrays.get("dynamic_lmk_bary_coords"),
+        mediapipe_faces=_index(arrays, "mediapipe_faces_idx"),
+        mediapipe_bary=arrays.get("mediapipe_bary_coords"),
+        uv=arrays.get("vt"),
+        uv_faces=_index(arrays, "ft"),
         labels=np.asarray(arrays["labels"], np.int32) if "labels" in arrays else labels_from_weights(weights, faces),
         name=name,
         shape_names=tuple(map(str, arrays.get("shape_names", ())))[:keep_betas],
         expression_names=tuple(map(str, arrays.get("expression_names", ())))[:keep_expression],
         jaw_open_angle=float(arrays.get("jaw_open_angle", 0.0)),
     )
+    for array in jax.tree.leaves(model):
+        array.setflags(write=False)
+    return model
 
 
-def labels_from_weights(lbs_weights: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Labels of a mesh that has none: of the joint that moves each face most. Shape [f], see `names.LABELS`."""
+def labels_from_weights(
+    lbs_weights: Float[np.ndarray, "v 55"], faces: Int[np.ndarray, "f corners"]
+) -> Int[np.ndarray, "f"]:
+    """Labels of a mesh that has none: of the joint that moves each face most, as indices into `names.LABELS`."""
     label_of_joint = np.array([names.LABELS.index(_label_of_joint(joint)) for joint in names.JOINTS], np.int32)
     return label_of_joint[lbs_weights[faces].sum(axis=1).argmax(axis=1)]
 
@@ -239,9 +268,9 @@ def _split(arrays: dict[str, np.ndarray], path: Path) -> tuple[int, int]:
     betas = int(arrays.get("num_betas", _OFFICIAL_BETAS.get(columns, 0)))
     if not 0 <= betas <= columns:
         raise UserError(f"{path}: 'num_betas' is {betas}, but 'shapedirs' has {columns} columns", "Correct the file")
-    if "expression_names" in arrays:
-        sizes = {"E": columns - betas}
-        _check_shape(arrays["expression_names"], _SHAPES["expression_names"], sizes, "expression_names", path)
+    for key, size in (("shape_names", {"S": betas}), ("expression_names", {"E": columns - betas})):
+        if key in arrays:
+            _check_shape(arrays[key], _SHAPES[key], size, key, path)
     return betas, columns - betas
 
 
@@ -259,15 +288,15 @@ def _regress(regressor: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _posedirs(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
     if "posedirs" not in arrays:
         return None
-    return np.ascontiguousarray(np.moveaxis(arrays["posedirs"].astype(np.float32), -1, 0))
+    return np.ascontiguousarray(np.moveaxis(arrays["posedirs"], -1, 0))
 
 
 def _hand(arrays: dict[str, np.ndarray], side: str) -> HandPrior:
     return HandPrior(
-        components=arrays[f"hands_components{side}"].astype(np.float32),
-        mean=arrays[f"hands_mean{side}"].astype(np.float32),
+        components=arrays[f"hands_components{side}"],
+        mean=arrays[f"hands_mean{side}"],
     )
 
 
-def _cast(arrays: dict[str, np.ndarray], key: str, dtype: type) -> np.ndarray | None:
-    return arrays[key].astype(dtype) if key in arrays else None
+def _index(arrays: dict[str, np.ndarray], key: str) -> np.ndarray | None:
+    return arrays[key].astype(np.int32) if key in arrays else None

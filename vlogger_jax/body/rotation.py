@@ -82,11 +82,19 @@ def matrix_to_sixd(matrix: Float[Array, "*b 3 3"]) -> Float[Array, "*b 6"]:
 
 
 def sixd_to_matrix(sixd: Float[Array, "*b 6"]) -> Float[Array, "*b 3 3"]:
-    """Gram-Schmidt on two columns, so that any six numbers that span a plane give a rotation."""
+    """Gram-Schmidt on two columns: any six numbers give a rotation, however small or large they are.
+
+    A first column of zeros counts as the x axis. Where the second is zero or, up to rounding, parallel to the first,
+    the axis farthest from the first stands in for it. A column that does not count gets no gradient.
+    """
     xp = namespace(sixd)
-    x = _normalize(sixd[..., :3])
-    y = sixd[..., 3:]
-    y = _normalize(y - xp.sum(x * y, axis=-1, keepdims=True) * x)
+    x, y = _near_one(sixd[..., :3]), _near_one(sixd[..., 3:])
+    x = _normalize(xp.where(xp.any(x != 0, axis=-1, keepdims=True), x, xp.eye(3, dtype=x.dtype)[0]))
+    y = _across(y, x)
+    parallel = xp.max(xp.abs(y), axis=-1, keepdims=True) < 16 * xp.finfo(y.dtype).eps
+    farthest = xp.argmin(xp.abs(x), axis=-1)[..., None] == np.arange(3)
+    y = _normalize(xp.where(parallel, farthest.astype(y.dtype), y))
+    y = _normalize(_across(y, x))  # again: between columns that are nearly parallel, little but rounding was left
     return xp.stack([x, y, _cross(x, y)], axis=-1)
 
 
@@ -107,7 +115,7 @@ def slerp(start: Float[Array, "*b 4"], end: Float[Array, "*b 4"], fraction: Floa
     return _normalize(from_start * start + from_end * end)
 
 
-def matmul(a: Array, b: Array) -> Array:
+def matmul(a: Float[Array, "*#b i k"], b: Float[Array, "*#b k j"]) -> Float[Array, "*c i j"]:
     """`a @ b` of small matrices; leading dimensions broadcast.
 
     Written out as multiply and sum: accelerators multiply matrices in reduced precision unless told otherwise, and XLA
@@ -130,8 +138,20 @@ def _cross_matrix(v: Array) -> Array:
 
 def _normalize(v: Array) -> Array:
     xp = namespace(v)
-    tiny = np.finfo(v.dtype).tiny ** 0.5
-    return v / xp.sqrt(xp.maximum(xp.sum(v * v, axis=-1, keepdims=True), tiny))
+    return v / xp.sqrt(xp.sum(v * v, axis=-1, keepdims=True))
+
+
+def _near_one(v: Array) -> Array:
+    """`v` times the power of two that brings its largest part near 1; 0 where `v` is 0 or subnormal."""
+    xp = namespace(v)
+    largest, tiny = xp.max(xp.abs(v), axis=-1, keepdims=True), float(xp.finfo(v.dtype).tiny)
+    exponent = xp.floor(xp.log2(xp.clip(largest, tiny, 0.5 / tiny)))  # no slope: a scale is as good as any other
+    return xp.where(largest < tiny, 0.0, v * xp.exp2(-exponent))
+
+
+def _across(v: Array, x: Array) -> Array:
+    """The part of `v` that is orthogonal to the unit vector `x`."""
+    return v - namespace(v).sum(x * v, axis=-1, keepdims=True) * x
 
 
 def _sinc(squared: Array) -> Array:

@@ -5,6 +5,7 @@ expression, linear pose correctives, linear blend skinning. One source for numpy
 and no device is opened; under `jit`, `vmap` and `grad` it traces.
 """
 
+import math
 from functools import cache
 from itertools import pairwise
 
@@ -19,6 +20,9 @@ from vlogger_jax.core.typing import Array, Float, Int, namespace
 NECK = names.JOINTS.index("neck")
 CONTOUR_LIMIT = 39
 """Degrees of yaw either way that the table of face contours covers."""
+
+LOOK_SIDEWAYS, LOOK_UP_DOWN = math.radians(30), math.radians(25)
+"""How far the eyes turn at ARKit's full eyeLook coefficients. Ours: ARKit leaves the angles open."""
 
 
 @record
@@ -102,13 +106,23 @@ def pose(model: BodyModel, motion: Motion) -> Posed:
     """Pose `model` by `motion`; differentiable, any leading batch dimensions.
 
     Raises:
-        UserError: if `motion` was made with another body.
+        UserError: if `motion` was made with another body, or is not of this body's sizes.
     """
     if motion.body != model.name:
         raise UserError(
             f"this motion was made with the body {motion.body!r}, but the body in use is {model.name!r}",
             "Use the body that the motion was made with, or fit again",
         )
+    sizes = {"betas": (model.num_betas,), "expression": (model.num_expression,)}
+    sizes |= {"left_hand_pose": (15, 3), "right_hand_pose": (15, 3)}
+    for field, wanted in sizes.items():
+        found = getattr(motion, field).shape[-len(wanted) :]
+        if found != wanted:
+            holds, takes = (" x ".join(map(str, size)) for size in (found, wanted))
+            raise UserError(
+                f"Motion.{field} holds {holds} numbers, but the body {model.name!r} takes {takes}",
+                "Load the body with as many coefficients as the motion has, or cut the motion to the body",
+            )
     xp = namespace(*jax.tree.leaves((model, motion)))
     # Accelerators multiply float32 in reduced precision by default, which is millimetres here.
     with jax.default_matmul_precision("highest"):
@@ -151,7 +165,20 @@ def hand_pose(
         values: coefficients of the first k components if `pca`, else 45 numbers (15 axis-angles, radians).
         pca: whether `values` are coefficients.
         flat_hand_mean: whether `values` are relative to the flat hand; if not, the prior's mean is added.
+
+    Raises:
+        UserError: if there are more coefficients than components, or not 45 numbers.
     """
+    given, components = values.shape[-1], len(prior.components)
+    if pca and given > components:
+        raise UserError(
+            f"the hand pose has {given} coefficients, but the hand has {components} components",
+            "Give no more than it has",
+        )
+    if not pca and given != 45:
+        raise UserError(
+            f"the hand pose has {given} numbers, not 45 (15 axis-angles)", "If they are coefficients, set pca=True"
+        )
     with jax.default_matmul_precision("highest"):
         hand = values @ prior.components[: values.shape[-1]] if pca else values
     hand = hand if flat_hand_mean else hand + prior.mean
@@ -162,13 +189,22 @@ def arkit_jaw_pose(model: BodyModel, expression: Float[Array, "*b ne"]) -> Float
     """The `jaw_pose` that ARKit coefficients imply: `jawOpen` turns the jaw, and as an expression holds only the rest.
 
     Raises:
-        UserError: if the expressions of `model` are not ARKit's.
+        UserError: if the expressions of `model` are not ARKit's, or `expression` has another number of them.
     """
-    if "jawOpen" not in model.expression_names:
-        raise UserError(f"the body {model.name!r} has no ARKit expressions", "Give jaw_pose, or use the default body")
-    opening = expression[..., model.expression_names.index("jawOpen")]
+    (opening,) = _arkit(model, expression, "jawOpen")
     zero = 0.0 * opening
     return namespace(expression).stack([model.jaw_open_angle * opening, zero, zero], axis=-1)
+
+
+def arkit_eye_pose(
+    model: BodyModel, expression: Float[Array, "*b ne"]
+) -> tuple[Float[Array, "*b 3"], Float[Array, "*b 3"]]:
+    """The `leye_pose` and `reye_pose` that ARKit coefficients imply; as expressions eyeLook* move the lids only.
+
+    Raises:
+        UserError: if the expressions of `model` are not ARKit's, or `expression` has another number of them.
+    """
+    return _eye_pose(model, expression, "Left", 1.0), _eye_pose(model, expression, "Right", -1.0)
 
 
 def rest_motion(model: BodyModel, frames: int = 1, fps: float = 24.0) -> Motion:
@@ -191,6 +227,29 @@ def rest_motion(model: BodyModel, frames: int = 1, fps: float = 24.0) -> Motion:
         fps=fps,
         body=model.name,
     )
+
+
+def _arkit(model: BodyModel, expression: Array, *wanted: str) -> list[Array]:
+    """The coefficients of the named expressions."""
+    if not set(wanted) <= set(model.expression_names):
+        raise UserError(
+            f"the body {model.name!r} has no ARKit expression {' or '.join(wanted)}",
+            "Give the poses of jaw and eyes, or use the default body",
+        )
+    given, takes = expression.shape[-1], model.num_expression
+    if given != takes:
+        raise UserError(
+            f"expression holds {given} numbers, but the body {model.name!r} takes {takes}",
+            "Give one coefficient for each of the body's expression_names",
+        )
+    return [expression[..., model.expression_names.index(name)] for name in wanted]
+
+
+def _eye_pose(model: BodyModel, expression: Array, side: str, outwards: float) -> Array:
+    """`outwards` is the sign of x on the eye's side of the face."""
+    down, up, out, in_ = _arkit(model, expression, *(f"eyeLook{way}{side}" for way in ("Down", "Up", "Out", "In")))
+    x, y = LOOK_UP_DOWN * (down - up), outwards * LOOK_SIDEWAYS * (out - in_)
+    return namespace(expression).stack([x, y, 0.0 * x], axis=-1)
 
 
 def _blend(base: Array, directions: Array, coefficients: Array) -> Array:

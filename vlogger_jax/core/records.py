@@ -2,19 +2,23 @@
 
 Array fields carry leading batch dimensions `*b`; fields marked static are part of the tree's structure. Making a record
 by hand checks every shape and dtype against the annotations below, which are the contract; unflattening bypasses that
-check, so that tracing, sharding trees and `None` leaves pass. Values are float32 unless an annotation says otherwise.
+check, so that tracing, sharding trees, `None` leaves and other dtypes (`jax.tree.map(lambda x: x.astype(...), record)`)
+pass.
 
 World: SMPL-X axes (x to the person's left, y up, z out of the chest), metres, radians. Time: frame i is at i / fps s.
 """
 
 import dataclasses
+import math
 import typing
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
 import jaxtyping
 
-from vlogger_jax.core.typing import Array, Bool, Float, UInt8, UInt16
+from vlogger_jax.core.typing import Array, Bool, Float32, UInt8, UInt16
 
 R = TypeVar("R")
 
@@ -56,21 +60,48 @@ def record(cls: type[R]) -> type[R]:
 def _check(self: Any) -> None:
     """Raise ValueError naming the first field whose value does not match its annotation."""
     hints = typing.get_type_hints(type(self))
+    sizes: dict[str, Any] = {}  # of the fields before
     for field in dataclasses.fields(self):
+        value, options = getattr(self, field.name), typing.get_args(hints[field.name]) or (hints[field.name],)
         if field.metadata.get("static"):
+            wanted, holds = _STATIC.get(field.name, ("anything", lambda value: True))
+            if not holds(value):
+                raise ValueError(f"{type(self).__name__}.{field.name} is {value!r}; expected {wanted}")
             continue
-        value, hint = getattr(self, field.name), hints[field.name]
-        options = typing.get_args(hint) or (hint,)
+        here = _sizes(getattr(options[0], "dim_str", ""), getattr(value, "shape", ()))
         if not any(isinstance(value, option) for option in options):
             found = f"{value.dtype} {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
             wanted = " or ".join(dict.fromkeys(_describe(option) for option in options))
-            raise ValueError(f"{type(self).__name__}.{field.name} is {found}; expected {wanted}")
+            differ = [f"{dim} = {sizes[dim]}" for dim, size in here.items() if sizes.get(dim, size) != size]
+            where = f" with {', '.join(differ)} as elsewhere" if differ else ""
+            raise ValueError(f"{type(self).__name__}.{field.name} is {found}; expected {wanted}{where}")
+        sizes |= here
 
 
 def _describe(hint: Any) -> str:
     shape = getattr(hint, "dim_str", None)
     name = hint.__name__.split("[")[0]
     return name if shape is None else f"{name} ({shape})"
+
+
+def _sizes(dims: str, shape: Sequence[int]) -> dict[str, Any]:
+    """The sizes of an annotation's named dimensions; `*b` takes what the others leave."""
+    names, found, leading = dims.split(), {}, 0
+    if dims.startswith("*"):
+        leading = max(len(shape) - len(names) + 1, 0)
+        found[names.pop(0)] = tuple(shape[:leading])
+    return found | {dim: size for dim, size in zip(names, shape[leading:], strict=False) if not dim.isdigit()}
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(side, int) and side > 0 for side in value)
+
+
+_STATIC = {  # what a static field of this name must be
+    "fps": ("a positive number", lambda fps: isinstance(fps, Real) and 0 < fps < math.inf),
+    "body": ("the name of a body", lambda body: isinstance(body, str)),
+    "size": ("a tuple of two positive whole numbers", _is_size),
+}
 
 
 @record
@@ -84,7 +115,7 @@ class AudioFeatures:
         fps: frames/s.
     """
 
-    mel: Float[Array, "*b t 4 80"]
+    mel: Float32[Array, "*b t 4 80"]
     fps: float = static()
 
 
@@ -100,16 +131,16 @@ class Motion:
         body: whose parameters these are: `default-v1`, or `smplx-` and 12 hex digits of the model file's sha256.
     """
 
-    betas: Float[Array, "*b nb"]
-    expression: Float[Array, "*b t ne"]
-    global_orient: Float[Array, "*b t 3"]
-    body_pose: Float[Array, "*b t 21 3"]
-    jaw_pose: Float[Array, "*b t 3"]
-    leye_pose: Float[Array, "*b t 3"]
-    reye_pose: Float[Array, "*b t 3"]
-    left_hand_pose: Float[Array, "*b t 15 3"]
-    right_hand_pose: Float[Array, "*b t 15 3"]
-    transl: Float[Array, "*b t 3"]
+    betas: Float32[Array, "*b nb"]
+    expression: Float32[Array, "*b t ne"]
+    global_orient: Float32[Array, "*b t 3"]
+    body_pose: Float32[Array, "*b t 21 3"]
+    jaw_pose: Float32[Array, "*b t 3"]
+    leye_pose: Float32[Array, "*b t 3"]
+    reye_pose: Float32[Array, "*b t 3"]
+    left_hand_pose: Float32[Array, "*b t 15 3"]
+    right_hand_pose: Float32[Array, "*b t 15 3"]
+    transl: Float32[Array, "*b t 3"]
     fps: float = static()
     body: str = static()
 
@@ -128,10 +159,10 @@ class Camera:
         size: (height, width) of the image in pixels.
     """
 
-    focal: Float[Array, "*b"]
-    principal: Float[Array, "*b 2"]
-    rotation: Float[Array, "*b 3 3"]
-    translation: Float[Array, "*b 3"]
+    focal: Float32[Array, "*b"]
+    principal: Float32[Array, "*b 2"]
+    rotation: Float32[Array, "*b 3 3"]
+    translation: Float32[Array, "*b 3"]
     size: tuple[int, int] = static()
 
 
@@ -168,7 +199,7 @@ class Controls:
 
     dense: UInt16[Array, "*b t h w 3"]
     label: UInt8[Array, "*b t h w"]
-    warp_uv: Float[Array, "*b t h w 2"]
+    warp_uv: Float32[Array, "*b t h w 2"]
     warp_mask: Bool[Array, "*b t h w"]
     warp: UInt8[Array, "*b t h w 3"]
     composite: UInt8[Array, "*b t h w 3"]
@@ -186,5 +217,5 @@ class Clip:
     """
 
     frames: UInt8[Array, "*b t h w 3"]
-    waveform: Float[Array, "*b s"] | None = None
+    waveform: Float32[Array, "*b s"] | None = None
     fps: float = static()

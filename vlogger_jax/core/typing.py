@@ -10,9 +10,9 @@ from types import ModuleType
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8, UInt16
+from jaxtyping import Bool, Float, Float32, Int, UInt8, UInt16
 
-__all__ = ["Array", "Bool", "Float", "Int", "UInt8", "UInt16", "namespace"]
+__all__ = ["Array", "Bool", "Float", "Float32", "Int", "UInt8", "UInt16", "namespace"]
 
 Array = np.ndarray | jax.Array
 """A numpy array, a JAX array or a tracer."""
