@@ -22,7 +22,7 @@ sum = $(shell { echo $(VERSION) "$(CURDIR)"; cat $(1); } | cksum | cut -d ' ' -f
 PACKAGES := $(VENV)/.packages-$(call sum,$(or $(LOCK),setup.py))
 READY := $(VENV)/.ready-$(call sum,setup.py $(LOCK))
 
-.PHONY: help setup demo test test-slow test-parity lint format lock clean python
+.PHONY: help setup demo test test-slow test-parity test-aot bench lint format lock clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1 /p' Makefile | awk '{ t = $$1; $$1 = ""; printf "  make %-14s%s\n", t, $$0 }'
@@ -40,6 +40,13 @@ test-slow: $(READY) ## the long tests, the wheel in a fresh environment among th
 
 test-parity: setup-parity ## compare with PyTorch packages (installs them)
 	@$(BIN)/python -m pytest -m "parity and not gpu" $(ARGS)
+
+test-aot: setup-aot ## compile for TPU topologies on this CPU (installs libtpu)
+	@$(BIN)/python -m pytest -m aot $(ARGS)
+
+NAME ?= raster
+bench: setup-bench ## compare with what one would otherwise use (NAME=raster; installs it)
+	@$(BIN)/python -m benchmarks.$(NAME)
 
 lint: $(READY) ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
@@ -80,3 +87,8 @@ $(READY): $(PACKAGES)
 setup-%: $(READY)
 	@stamp=$(VENV)/.$*-$$(cksum < requirements/$*.txt | cut -d ' ' -f 1); test -e $$stamp || \
 	{ echo "[+] the extra $*; the first time this may take minutes"; $(PIP) -r requirements/$*.txt $(LOCK:%=-c %) && touch $$stamp; }
+
+# Beside the environment, not in it: where there is no TPU, every start of jax that finds libtpu complains.
+setup-aot: $(READY)
+	@stamp=$(VENV)/.aot-$$(cksum < requirements/aot.txt | cut -d ' ' -f 1); test -e $$stamp || \
+	{ echo "[+] libtpu; the first time this may take minutes"; $(PIP) --no-deps --upgrade --target $(VENV)/libtpu -r requirements/aot.txt && touch $$stamp; }
