@@ -103,13 +103,14 @@ def make(
     coefficients = np.zeros(model.num_expression, np.float32)
     for name, strength in (expression or {}).items():
         coefficients[model.expression_names.index(name)] = strength
+    left_gaze, right_gaze = smplx.arkit_eye_pose(model, coefficients)
     return dataclasses.replace(
         motion,
         global_orient=pose[None, 0],
         body_pose=pose[None, 1:22],
         jaw_pose=(smplx.arkit_jaw_pose(model, coefficients) + pose[22])[None].astype(np.float32),
-        leye_pose=pose[None, 23],
-        reye_pose=pose[None, 24],
+        leye_pose=(left_gaze + pose[23])[None].astype(np.float32),
+        reye_pose=(right_gaze + pose[24])[None].astype(np.float32),
         expression=coefficients[None],
         **{name: hand[None].astype(np.float32) for name, hand in hands.items()},
     )

@@ -145,6 +145,7 @@ def test_any_small_mesh_is_what_the_oracle_sees(size, pixels, depth, faces):
     ("corners", "covered"),
     [
         (HALF, np.tril(np.ones((8, 8)))),  # the centres on its edge are inside
+        (((0.5, 0.5), (0.5, 7.5), (7.5, 7.5)), np.tril(np.ones((8, 8)))),  # on all three edges, and at the corners
         (HALF[::-1], 0),
         (BEYOND, 1),
         (BEYOND[::-1], 0),
