@@ -46,11 +46,11 @@ def limits() -> np.ndarray:
     return np.deg2rad(found)
 
 
-def sample(model: smplx.BodyModel, count: int, rng: np.random.Generator, betas: float) -> Motion:
-    """`count` people, one frame each: betas from N(0, betas²), few expressions, angles within `LIMITS`."""
+def sample(model: smplx.BodyModel, count: int, rng: np.random.Generator, betas: float, faces: bool) -> Motion:
+    """`count` people, one frame each: betas from N(0, betas²), few expressions if `faces`, angles within `LIMITS`."""
     low, high = np.moveaxis(limits(), -1, 0)
     pose = rng.uniform(low, high, (count, 55, 3)).astype(np.float32)
-    some = rng.uniform(size=(count, 1, model.num_expression)) < 0.15
+    some = faces & (rng.uniform(size=(count, 1, model.num_expression)) < 0.15)
     return Motion(
         betas=(betas * rng.standard_normal((count, model.num_betas))).astype(np.float32),
         expression=(some * rng.uniform(0, 1, some.shape)).astype(np.float32),
@@ -72,7 +72,13 @@ def edges_of(faces: np.ndarray) -> np.ndarray:
 
 
 def worst_stretch(
-    model: smplx.BodyModel, count: int, seed: int, betas: float = 0.0, shortest: float = SHORTEST, batch: int = 50
+    model: smplx.BodyModel,
+    count: int,
+    seed: int,
+    betas: float = 0.0,
+    faces: bool = False,
+    shortest: float = SHORTEST,
+    batch: int = 50,
 ) -> np.ndarray:
     """For each random pose the largest ratio of an edge's length to its length in the same person's rest pose.
 
@@ -80,7 +86,9 @@ def worst_stretch(
     """
     rng, edges = np.random.default_rng(seed), edges_of(np.asarray(model.faces))
     stretch = jax.jit(partial(_stretch, edges=edges, shortest=shortest))
-    return np.concatenate([np.asarray(stretch(sample(model, batch, rng, betas), model)) for _ in range(count // batch)])
+    return np.concatenate(
+        [np.asarray(stretch(sample(model, batch, rng, betas, faces), model)) for _ in range(count // batch)]
+    )
 
 
 def _stretch(motion: Motion, model: smplx.BodyModel, edges: np.ndarray, shortest: float) -> jax.Array:

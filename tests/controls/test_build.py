@@ -36,7 +36,7 @@ def scene(model):
     return tables, build.reference(tables, picture, matte, first, vertices[0], view), target, picture, matte
 
 
-@pytest.mark.parametrize("size", [256, 128, 64, 32])
+@pytest.mark.parametrize("size", [256, 192, 128, 100, 64, 32])
 def test_sizes_and_types(scene, size):
     tables, source, target, _, _ = scene
     found = build.build(tables, source, target, (size, size))
@@ -50,19 +50,36 @@ def test_sizes_and_types(scene, size):
 def test_smaller_controls_are_box_means(scene):
     tables, source, target, _, _ = scene
     whole, half = build.build(tables, source, target), build.build(tables, source, target, (128, 128))
-    mean = grid.mean(whole.composite.astype(np.float32), 2)
+    mean = grid.mean(whole.composite.astype(np.float32), (128, 128))
     assert np.abs(half.composite - mean).max() <= 1.0
     covered = gbuffers.covered(target)
-    dense = grid.mean_where(gbuffers.unpack_dense(whole.dense), covered, 2)
-    some = grid.mean(covered[..., None].astype(np.float32), 2)[..., 0] > 0
+
+    def boxes(values):
+        return values.reshape(2, 128, 2, 128, 2, -1)
+
+    def mean_where(values, where):
+        weight = boxes(where.astype(np.float32))
+        return (boxes(values) * weight).sum(axis=(2, 4)) / np.maximum(weight.sum(axis=(2, 4)), 1e-6)
+
+    some = boxes(covered).any(axis=(2, 4, 5))
+    dense = mean_where(gbuffers.unpack_dense(whole.dense), covered)
     np.testing.assert_allclose(gbuffers.unpack_dense(half.dense)[some], dense[some], atol=1e-4)
     assert (half.dense[~some] == 0).all()
+    np.testing.assert_array_equal(half.label > 0, some)
+    np.testing.assert_array_equal(half.warp_mask, boxes(whole.warp_mask).mean(axis=(2, 4, 5)) > 0.5)
+    valid = half.warp_mask
+    np.testing.assert_allclose(half.warp_uv[valid], mean_where(whole.warp_uv, whole.warp_mask)[valid], atol=1e-3)
+    assert np.abs(half.warp[valid] - mean_where(whole.warp.astype(np.float32), whole.warp_mask)[valid]).max() <= 1.01
+    assert np.abs(half.matte - boxes(whole.matte.astype(np.float32)).mean(axis=(2, 4))[..., 0]).max() <= 1.01
+    outside = ~covered[0]
+    assert np.abs(whole.matte[0].astype(int) - source.matte * 255)[outside].mean() < 4
+    assert (whole.matte[covered] == 255).all()
 
 
-@pytest.mark.parametrize("size", [(100, 100), (512, 512), (256, 128), (0, 0)])
-def test_a_size_that_does_not_divide_is_refused(scene, size):
+@pytest.mark.parametrize("size", [(512, 512), (257, 128), (0, 0)])
+def test_a_size_above_the_gbuffers_is_refused(scene, size):
     tables, source, target, _, _ = scene
-    with pytest.raises(UserError, match="divides"):
+    with pytest.raises(UserError, match="not above"):
         build.build(tables, source, target, size)
 
 
@@ -73,6 +90,19 @@ def test_a_reference_of_another_size_is_refused(scene, model):
         build.build(tables, source, small)
     with pytest.raises(UserError, match="one size"):
         build.reference(tables, picture[::2], matte, target, source.surface.vertices, figure.camera())
+
+
+def test_a_reference_that_cannot_be_one_is_refused(scene, model):
+    tables, source, target, picture, matte = scene
+    view, vertices = figure.camera(), source.surface.vertices
+    first = GBuffer(face_index=target.face_index[:1], bary=target.bary[:1])
+    empty = GBuffer(face_index=np.full_like(first.face_index, 65535), bary=np.zeros_like(first.bary))
+    other = GBuffer(face_index=np.full_like(first.face_index, 60000), bary=first.bary)
+    for gbuffer, match in ((target, "one frame"), (empty, "no body"), (other, "does not have")):
+        with pytest.raises(UserError, match=match):
+            build.reference(tables, picture, matte, gbuffer, vertices, view)
+    with pytest.raises(UserError, match="does not have"):
+        build.build(tables, source, other)
 
 
 def test_jax_gives_what_numpy_gives(scene):
@@ -128,7 +158,7 @@ def test_the_full_resolution_composite_keeps_the_references_detail(model):
     )
     vertices, person = figure.posed_frames(model)[[0, 1]], stand_in.make(model)
     large = [stand_in.photograph(person, body, large_view) for body in vertices]
-    picture, matte = (grid.mean(large[0][k].reshape(512, 512, -1).astype(np.float32), 2) for k in (0, 1))
+    picture, matte = (grid.mean(large[0][k].reshape(512, 512, -1).astype(np.float32), (SIZE, SIZE)) for k in (0, 1))
     target = figure.on_host(gbuffers.render(vertices, model.faces, view))
     first = GBuffer(face_index=target.face_index[:1], bary=target.bary[:1])
     tables = build.tables(model)

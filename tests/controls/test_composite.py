@@ -65,6 +65,24 @@ def test_hair_and_clothes_move_with_the_body(made):
         assert (found & ~grid.dilate(true, 6)).sum() < 0.002 * true.sum()
 
 
+def test_what_hung_on_an_arm_goes_with_it(made):
+    """Frame 2 raises the left arm: where it hung, below the elbow and clear of the body, next to nothing is left."""
+    _, mattes, controls = made
+    left = ~grid.dilate(mattes[2] > 0, 4) & (mattes[0] > 0)
+    assert left.sum() > 200
+    assert (controls.matte[2][left] > 8).sum() <= 0.01 * left.sum()
+
+
+def test_a_raised_hand_that_the_reference_hides_is_skin(made):
+    """The reference's hands are off the picture and its shirt is red; the hand before it must not be."""
+    frames, _, controls = made
+    for index in (2, 3):
+        hand = controls.label[index] == 15
+        assert hand.sum() > 300
+        found, true = (image[index][hand].mean(axis=0) for image in (controls.composite, frames))
+        assert np.abs(found - true).max() < 40
+
+
 def test_the_composite_beats_not_moving(made):
     """On the whole person, disoccluded parts and all, and by far on what the reference shows."""
     frames, mattes, controls = made
@@ -83,7 +101,7 @@ def test_flow_beyond_the_body_is_a_translation_where_the_body_translates():
     reference = (x - 25) ** 2 + (y - 33) ** 2 < 100
     body = (x - 32) ** 2 + (y - 30) ** 2 < 100
     uv = np.stack([x + 0.5 - 7, y + 0.5 + 3], axis=-1).astype(np.float32)
-    part = np.zeros((64, 64, 4), np.float32)
+    part = np.zeros((64, 64, composites.PARTS), np.float32)
     part[..., 0] = body
     extended = composites.extend(uv * body[..., None], part, composites.outline(reference))
     np.testing.assert_allclose(extended[body], uv[body])
@@ -104,16 +122,18 @@ def test_enlarged_flow_keeps_the_jump_between_parts():
 
 def test_grid_operations():
     values = np.arange(24, dtype=np.float32).reshape(4, 6, 1)
-    np.testing.assert_allclose(grid.mean(values, 2)[0, 0, 0], np.mean([0, 1, 6, 7]))
+    np.testing.assert_allclose(grid.mean(values, (2, 3))[0, 0, 0], np.mean([0, 1, 6, 7]))
+    np.testing.assert_allclose(grid.mean(values, (4, 4))[0, :, 0], [1 / 3, 5 / 3, 10 / 3, 14 / 3])
     np.testing.assert_allclose(grid.halve(values)[1, 2, 0], 16 + 17 + 22 + 23)
     assert grid.halve(np.ones((3, 5, 1), np.float32)).sum() == 15
-    np.testing.assert_allclose(grid.mean(grid.enlarge(np.full((3, 3, 1), 2.5, np.float32), 4), 4), 2.5)
+    np.testing.assert_allclose(grid.mean(grid.enlarge(np.full((3, 3, 1), 2.5, np.float32), 4), (5, 7)), 2.5, rtol=1e-6)
     where = np.zeros((4, 6), bool)
     where[0, 1] = True
-    found = grid.mean_where(values, where, 2)
+    found = grid.mean_where(values, where, (2, 3))
     assert found[0, 0, 0] == 1 and found[1, 1, 0] == 0
     labels = np.array([[1, 1, 2, 3], [0, 1, 3, 3]])
-    np.testing.assert_array_equal(grid.majority(labels, 2), [[1, 3]])
-    np.testing.assert_array_equal(grid.majority(np.array([[5, 5], [2, 2]]), 2), [[2]])
+    np.testing.assert_array_equal(grid.majority(labels, (1, 2), 18), [[1, 3]])
+    np.testing.assert_array_equal(grid.majority(np.array([[0, 0], [0, 7]]), (1, 1), 18), [[7]])
+    np.testing.assert_array_equal(grid.majority(np.zeros((2, 2), int), (1, 1), 18), [[0]])
     grown = grid.dilate(np.eye(5, dtype=bool)[2:3].repeat(1, axis=0), 1)
     np.testing.assert_array_equal(grown, [[False, True, True, True, False]])

@@ -8,6 +8,7 @@ import pytest
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, smplx
 from vlogger_jax.controls import perturb as P
+from vlogger_jax.core.errors import UserError
 
 FRAMES = 400
 AMOUNT = P.Perturbation()
@@ -44,11 +45,63 @@ def test_offset_and_drift_have_their_sizes(motion):
     assert memory == pytest.approx(AMOUNT.memory, abs=0.05)
 
 
-def test_betas_belong_to_the_clip_and_legs_keep_their_shape(motion):
+@pytest.fixture(scope="module")
+def errors():
+    """What is added to each field over 1000 clips of 3 frames that are not at rest: {name: [1000, ...]}."""
+    rng = np.random.default_rng(5)
+    short = smplx.rest_motion(model_file.default(), frames=3)
+    names = [field.name for field in dataclasses.fields(short) if field.name not in ("fps", "body")]
+    base = {name: rng.uniform(-0.5, 0.5, getattr(short, name).shape).astype(np.float32) for name in names}
+    found = [
+        P.perturb_motion(dataclasses.replace(short, **base), AMOUNT, np.random.default_rng([11, seed]))
+        for seed in range(1000)
+    ]
+    return {name: np.stack([getattr(each, name) for each in found]) - base[name] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("field", "sd"),
+    [
+        ("expression", AMOUNT.expression),
+        ("global_orient", np.deg2rad(AMOUNT.root)),
+        ("body_pose", np.deg2rad(AMOUNT.body)),
+        ("jaw_pose", np.deg2rad(AMOUNT.jaw)),
+        ("leye_pose", np.deg2rad(AMOUNT.eyes)),
+        ("reye_pose", np.deg2rad(AMOUNT.eyes)),
+        ("left_hand_pose", np.deg2rad(AMOUNT.hands)),
+        ("right_hand_pose", np.deg2rad(AMOUNT.hands)),
+        ("transl", np.array([AMOUNT.across, AMOUNT.across, AMOUNT.along])),
+    ],
+)
+def test_every_field_is_off_by_its_own_deviation(errors, field, sd):
+    """On every axis: offset and drift together, and the drift alone as steps between frames."""
+    error = errors[field]
+    axis = (0, 1) if error.ndim == 3 else (0, 1, 2)
+    whole, step = error.std(axis=axis), (error[:, 1:] - error[:, :-1]).std(axis=axis)
+    np.testing.assert_allclose(whole, sd * np.hypot(1, AMOUNT.drift) * np.ones(whole.shape), rtol=0.1)
+    np.testing.assert_allclose(step, sd * AMOUNT.drift * np.sqrt(2 - 2 * AMOUNT.memory) * np.ones(step.shape), rtol=0.1)
+    columns = error[:, 0].reshape(len(error), -1)
+    among = np.corrcoef(columns.T) - np.eye(columns.shape[1])
+    assert np.abs(among).max() < 0.2, "every axis has an error of its own"
+
+
+def test_betas_are_off_by_theirs_without_drift(errors):
+    assert errors["betas"].std() == pytest.approx(AMOUNT.betas, rel=0.05)
+
+
+def test_both_sides_have_errors_of_their_own(errors):
+    for left, right in (("leye_pose", "reye_pose"), ("left_hand_pose", "right_hand_pose")):
+        assert abs(np.corrcoef(errors[left].ravel(), errors[right].ravel())[0, 1]) < 0.1
+
+
+def test_shapes_types_and_what_is_no_array_are_kept(motion):
     found = P.perturb_motion(motion, AMOUNT, np.random.default_rng(0))
-    assert found.betas.shape == motion.betas.shape
-    assert (found.fps, found.body) == (motion.fps, motion.body)
-    assert found.transl.dtype == np.float32
+    for field in dataclasses.fields(motion):
+        one, other = getattr(motion, field.name), getattr(found, field.name)
+        if field.name in ("fps", "body"):
+            assert one == other
+        else:
+            assert one.shape == other.shape and other.dtype == np.float32, field.name
 
 
 def test_a_wrong_focal_length_hides_behind_a_wrong_distance(motion):
@@ -62,6 +115,20 @@ def test_a_wrong_focal_length_hides_behind_a_wrong_distance(motion):
         for c, m in ((view, motion), (seen, moved))
     )
     assert np.linalg.norm(before - after, axis=-1).max() < 1.5
+
+
+@pytest.mark.parametrize("how", ["turned", "moved"])
+def test_a_camera_that_is_not_at_rest_is_refused(motion, how):
+    """Its line of sight is not the world's z, along which the person is moved."""
+    view = cameras.from_focal(400.0, (256, 256))
+    if how == "turned":
+        c, s = np.cos(0.1), np.sin(0.1)
+        turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]], np.float32)
+        view = dataclasses.replace(view, rotation=turn @ view.rotation)
+    else:
+        view = dataclasses.replace(view, translation=np.array([0, 0, 0.1], np.float32))
+    with pytest.raises(UserError):
+        P.perturb_camera(view, motion, AMOUNT, np.random.default_rng(0))
 
 
 def _first(motion):
@@ -87,6 +154,72 @@ def test_a_matte_moved_by_nothing_is_itself():
     np.testing.assert_allclose(P.perturb_matte(disc(), none, np.random.default_rng(0)), disc(), atol=1)
     hard = (disc() > 127).astype(np.uint8) * 255
     np.testing.assert_array_equal(P.perturb_matte(hard, none, np.random.default_rng(0)), hard)
+
+
+RAMP = 24
+"""Pixels across the edge of `ramp`."""
+
+
+def ramp(height, width, frames=1):
+    """Person on the left, nobody on the right, and between them an edge as soft as hair's."""
+    column = np.arange(width) + 0.5 - width / 2
+    line = np.round(255 * np.clip(0.5 - column / RAMP, 0, 1)).astype(np.uint8)
+    return np.broadcast_to(line, (frames, height, width)).copy()
+
+
+def edges(matte):
+    """Where the edge of `ramp` lies in each row, pixels, [t, h]."""
+    return matte.sum(axis=-1, dtype=np.float64) / 255
+
+
+def test_a_soft_edge_moved_by_nothing_is_itself():
+    none = dataclasses.replace(AMOUNT, matte=0.0, ragged=0.0)
+    found = P.perturb_matte(ramp(64, 128), none, np.random.default_rng(0))
+    np.testing.assert_allclose(found.astype(int), ramp(64, 128), atol=1)
+
+
+def test_a_moved_soft_edge_is_the_same_edge_elsewhere():
+    """Neither steeper nor flatter, nor cut off: the ramp, shifted."""
+    shifted, before = dataclasses.replace(AMOUNT, matte=4.0, ragged=0.0), ramp(64, 256)
+    way = []
+    for seed in range(12):
+        found = P.perturb_matte(before, shifted, np.random.default_rng(seed))
+        way.append((edges(found) - edges(before)).mean())
+        line = 255 * np.clip(0.5 - (np.arange(256) + 0.5 - 128 - way[-1]) / RAMP, 0, 1)
+        # Linear interpolation rounds the ramp's two corners off by a quarter of its step.
+        np.testing.assert_allclose(found[0].astype(int), np.broadcast_to(line, (64, 256)), atol=3.5)
+        inner = (line > 16) & (line < 239)
+        np.testing.assert_allclose(
+            found[0][:, inner].astype(int), np.broadcast_to(line[inner], (64, inner.sum())), atol=1.5
+        )
+    assert min(way) < -2 and max(way) > 2
+
+
+@pytest.mark.parametrize("width", [256, 512])
+def test_shifts_are_in_pixels_of_a_picture_256_wide(width):
+    """Twice as many pixels where there are twice as many."""
+    even, before = dataclasses.replace(AMOUNT, ragged=0.0), ramp(32, width)
+    way = [
+        (edges(P.perturb_matte(before, even, np.random.default_rng([3, s]))) - edges(before)).mean() for s in range(200)
+    ]
+    assert np.std(way) == pytest.approx(AMOUNT.matte * width / 256, rel=0.15)
+    assert abs(np.mean(way)) < 0.3 * np.std(way)
+
+
+@pytest.mark.parametrize("width", [256, 512])
+def test_ragged_edges_are_uneven_and_drift(width):
+    before = ramp(width, width, frames=2)
+    for ragged in (0.0, AMOUNT.ragged):
+        amount = dataclasses.replace(AMOUNT, matte=0.0, ragged=ragged)
+        way = [edges(P.perturb_matte(before, amount, np.random.default_rng(seed))) - edges(before) for seed in range(6)]
+        size = np.std(way) * 256 / width
+        drift = np.std(np.diff(way, axis=1)) * 256 / width
+        if ragged:  # interpolation between the coarse errors takes some of their size
+            assert 0.5 * ragged < size < 1.2 * ragged
+            assert 0.1 * ragged < drift < 0.5 * ragged
+            assert np.std(way, axis=-1).min() * 256 / width > 0.3 * ragged, "uneven along the edge, not moved as one"
+        else:
+            assert size < 0.05
 
 
 @pytest.mark.parametrize("value", [0, 255])

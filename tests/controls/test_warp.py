@@ -157,6 +157,51 @@ def test_samples_are_exact_at_centres_linear_between_and_extended_outside():
     np.testing.assert_allclose(warps.sample(image, np.array([[-9.0, 99.0]], np.float32))[0], image[3, 0])
 
 
+THIN = 0.006
+BOX_FACES = np.array(
+    [
+        *([0, 1, 3], [0, 3, 2], [4, 7, 5], [4, 6, 7], [0, 5, 1], [0, 4, 5]),
+        *([2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]),
+    ],
+    np.int32,
+)
+"""Counter-clockwise from outside: two of the front, two of the back, then the rims."""
+FRONT, BACK = (0, 1), (2, 3)
+
+
+def box(turned):
+    """A sheet `THIN` m thick, 2 m away, as the camera sees it after `turned` degrees about y; and its camera."""
+    x, y, z = (0.15, 0.2, THIN / 2)
+    corners = np.array([[sx * x, sy * y, sz * z] for sz in (1, -1) for sy in (-1, 1) for sx in (-1, 1)], np.float32)
+    c, s = np.cos(np.deg2rad(turned)), np.sin(np.deg2rad(turned))
+    posed = corners @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]], np.float32) + np.array([0, 0, -2], np.float32)
+    view = cameras.from_focal(300.0, (96, 96))
+    return corners, posed, figure.on_host(gbuffers.render(posed[None], BOX_FACES, view)), view
+
+
+def test_the_back_of_something_thin_is_not_taken_from_its_front():
+    """An ear, a hand: front and back are nearer than the tolerance and both skin; only their direction tells."""
+    positions, posed, gbuffer, view = box(0)
+    surface = warps.Surface(gbuffer=gbuffer, vertices=posed, camera=view)
+    skin = np.full(len(BOX_FACES), names.LABELS.index("face skin"))
+    assert THIN < warps.TOLERANCE
+    assert set(np.unique(gbuffer.face_index[gbuffers.covered(gbuffer)])) == set(FRONT)
+    _, itself = warps.correspond(gbuffer, surface, BOX_FACES, skin, positions)
+    assert itself[gbuffers.covered(gbuffer)].mean() > 0.99
+    for turned in (180, 160, 205):
+        _, _, target, _ = box(turned)
+        uv, valid = warps.correspond(target, surface, BOX_FACES, skin, positions)
+        back = np.isin(target.face_index, BACK)
+        assert back.sum() > 1000
+        # All else agrees: what the reference shows there is near on the body.
+        column, row = np.clip(np.floor(uv[back]).astype(int), 0, 95).T
+        there = gbuffers.interpolate(gbuffer, BOX_FACES, positions)[0, row, column]
+        here = gbuffers.interpolate(target, BOX_FACES, positions)[back]
+        near = np.linalg.norm(here - there, axis=-1) < warps.TOLERANCE
+        assert (near & gbuffers.covered(gbuffer)[0, row, column]).mean() > 0.9
+        assert not valid[back].any()
+
+
 def report() -> None:
     """Write `RESULTS`."""
     model, texture = model_file.default(), make_texture()

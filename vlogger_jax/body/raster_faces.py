@@ -45,7 +45,7 @@ def prepare(
     inverse = 1.0 / jnp.where(in_front, depth, 1.0)
     corners = jnp.concatenate([pixels, inverse[:, None]], axis=-1)[faces]
     clipped = ~in_front[faces].all(axis=-1)
-    xy = jax.lax.stop_gradient(corners[..., :2])
+    xy = corners[..., :2]
     a, b, c = xy[:, 0], xy[:, 1], xy[:, 2]
     front = _cross(*jnp.unstack(c - a, axis=-1), *jnp.unstack(b - a, axis=-1)) > 0
     last = jnp.array([size[1] - 1, size[0] - 1])

@@ -1,18 +1,19 @@
 """`Controls` from G-buffers and a reference: all that the video network sees of a body.
 
 Runs on numpy without a device, so that loaders can; `build` traces under `jit` as well. The G-buffers are made once, at
-their own size; controls of that size and of any size that divides it are looked up in them.
+their own size; controls of that size and of any smaller one are looked up in them.
 """
 
 import numpy as np
 
+from vlogger_jax.body import names
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.controls import composite as composites
 from vlogger_jax.controls import gbuffer as gbuffers
 from vlogger_jax.controls import grid
 from vlogger_jax.controls import warp as warps
 from vlogger_jax.core.errors import UserError
-from vlogger_jax.core.records import Camera, Controls, GBuffer, record
+from vlogger_jax.core.records import BACKGROUND, Camera, Controls, GBuffer, record
 from vlogger_jax.core.typing import Array, Bool, Float, Int, UInt8, namespace
 
 
@@ -74,13 +75,21 @@ def reference(
         vertices: posed as in the reference, metres, world.
 
     Raises:
-        UserError: if the sizes differ.
+        UserError: if the sizes or types differ from these, there are several frames, or no body is seen.
     """
     for name, size in (("image", image.shape[:2]), ("matte", matte.shape), ("G-buffer", gbuffer.face_index.shape[-2:])):
         if tuple(size) != tuple(camera.size):
             raise UserError(f"the reference's {name} is {tuple(size)}, its camera {camera.size}", "Make them one size")
+    for name, array in (("image", image), ("matte", matte)):
+        if array.dtype != np.uint8:
+            raise UserError(f"the reference's {name} is {array.dtype}", "Give uint8, 0 to 255")
+    if camera.focal.ndim or gbuffer.face_index.ndim != 3 or len(gbuffer.face_index) != 1:
+        raise UserError("a reference is one frame, but its camera or G-buffer holds several", "Give one")
+    _same_body(gbuffer, body)
     colour, alpha = image.astype("float32"), matte.astype("float32") / 255.0
     covered = gbuffers.covered(gbuffer)[0]
+    if not covered.any():
+        raise UserError("the reference shows no body", "Check the fit: the body must lie within the picture")
     return Reference(
         surface=warps.Surface(gbuffer=gbuffer, vertices=vertices, camera=camera),
         image=colour,
@@ -97,13 +106,15 @@ def build(body: Tables, source: Reference, target: GBuffer, size: tuple[int, int
 
     Args:
         target: G-buffers of the new frames, of the reference's size.
-        size: (height, width) of the result; None keeps that of the G-buffers. Smaller sizes are means over boxes:
-            of body pixels for `dense`, of valid ones for `warp` and `warp_uv`, of all for the rest; labels by majority.
+        size: (height, width) of the result; None keeps that of the G-buffers. Smaller sizes are means over boxes: of
+            body pixels for `dense`, of valid ones for `warp` and `warp_uv`, of all for the rest; labels by majority of
+            the body's pixels.
 
     Raises:
-        UserError: if `size` does not divide that of the G-buffers, or the reference is of another size.
+        UserError: if `size` is above that of the G-buffers, the reference is of another size, or another body's faces
+            are seen.
     """
-    box = _box(tuple(target.face_index.shape[-2:]), size)
+    size = _checked(size, tuple(target.face_index.shape[-2:]))
     inside, uv, valid, place = _look_up(body, source, target)
     label = gbuffers.labels(target, body.labels)
     part = composites.parts(label, place)
@@ -118,17 +129,17 @@ def build(body: Tables, source: Reference, target: GBuffer, size: tuple[int, int
         source.body,
         source.place,
     )
-    dense = grid.mean_where(gbuffers.interpolate(target, body.faces, body.dense), inside, box)
-    within = grid.mean(inside[..., None].astype("float32"), box) > 0
-    warp_mask = grid.mean(valid[..., None].astype("float32"), box) > 0.5
+    dense = grid.mean_where(gbuffers.interpolate(target, body.faces, body.dense), inside, size)
+    within = grid.mean(inside[..., None].astype("float32"), size) > 0
+    warp_mask = grid.mean(valid[..., None].astype("float32"), size) > 0.5
     return Controls(
         dense=gbuffers.pack_dense(dense) * within,
-        label=grid.majority(label, box).astype("uint8"),
-        warp_uv=grid.mean_where(uv, valid, box) * warp_mask,
+        label=grid.majority(label, size, len(names.LABELS)).astype("uint8"),
+        warp_uv=grid.mean_where(uv, valid, size) * warp_mask,
         warp_mask=warp_mask[..., 0],
-        warp=_bytes(grid.mean_where(warps.sample(source.image, uv), valid, box) * warp_mask),
-        composite=_bytes(grid.mean(colour, box)),
-        matte=_bytes(255.0 * grid.mean(matte[..., None], box)[..., 0]),
+        warp=_bytes(grid.mean_where(warps.sample(source.image, uv), valid, size) * warp_mask),
+        composite=_bytes(grid.mean(colour, size)),
+        matte=_bytes(255.0 * grid.mean(matte[..., None], size)[..., 0]),
     )
 
 
@@ -145,7 +156,7 @@ def full_composite(
     """
     h, w = target.face_index.shape[-2:]
     times = image.shape[0] // h
-    if image.shape[:2] != (h * times, w * times) or matte.shape != image.shape[:2]:
+    if times < 1 or image.shape[:2] != (h * times, w * times) or matte.shape != image.shape[:2]:
         raise UserError(
             f"a reference of {image.shape[:2]} (matte {matte.shape}) for G-buffers of {(h, w)}",
             "Give image and matte at a whole number of times the G-buffers' size",
@@ -177,17 +188,25 @@ def _look_up(body: Tables, source: Reference, target: GBuffer) -> tuple[Array, A
     native = tuple(target.face_index.shape[-2:])
     if native != tuple(source.surface.camera.size):
         raise UserError(f"G-buffers of {native} for a reference of {source.surface.camera.size}", "Make them one size")
+    _same_body(target, body)
     uv, valid = warps.correspond(target, source.surface, body.faces, body.labels, body.positions)
     place = gbuffers.interpolate(target, body.faces, body.positions)
     return gbuffers.covered(target), uv, valid, place
 
 
-def _box(native: tuple[int, int], size: tuple[int, int] | None) -> int:
-    size = native if size is None else size
-    box = native[0] // size[0] if size[0] > 0 else 0
-    if box < 1 or (size[0] * box, size[1] * box) != native:
-        raise UserError(f"controls of {size} cannot be made from G-buffers of {native}", "Give a size that divides it")
-    return box
+def _same_body(gbuffer: GBuffer, body: Tables) -> None:
+    """On numpy; under `jit` values cannot be looked at."""
+    index = gbuffer.face_index
+    if isinstance(index, np.ndarray) and (index[index != BACKGROUND] >= len(body.faces)).any():
+        raise UserError("a G-buffer sees faces that this body does not have", "Use the body that it was made with")
+
+
+def _checked(size: tuple[int, int] | None, native: tuple[int, int]) -> tuple[int, int]:
+    if size is None:
+        return native
+    if len(size) != 2 or not (1 <= size[0] <= native[0] and 1 <= size[1] <= native[1]):
+        raise UserError(f"controls of {size} cannot be made from G-buffers of {native}", "Give a size not above theirs")
+    return tuple(size)
 
 
 def _bytes(values: Array) -> Array:

@@ -19,8 +19,12 @@ ATTACHED = 0.10
 _PART_OF = {
     **dict.fromkeys(names.LABELS[1:12], 0),
     **dict.fromkeys(("neck", "torso", "lower body"), 1),
-    **dict.fromkeys(("arms", "left hand", "right hand"), 2),
+    "arms": 2,
+    "left hand": 4,
+    "right hand": 5,
 }
+_HEAD, _LEFT_ARM, _RIGHT_ARM, _HANDS = 0, 2, 3, (4, 5)
+PARTS = 6
 _SEAM = 1 / 100
 """Of the picture's height: how far around the body the reference's own body may show, to close the seam."""
 _JUMP = 1.0
@@ -45,17 +49,19 @@ def fill(values: Float[Array, "*b h w c"], weight: Float[Array, "*b h w"]) -> Fl
 
 
 def background(image: Float[Array, "h w 3"], matte: Float[Array, "h w"]) -> Float[Array, "h w 3"]:
-    """The picture without its person: what the matte leaves, filled in."""
+    """The picture without its person: what the matte leaves, filled in; the mean colour where it leaves nothing."""
+    xp = namespace(image, matte)
     # Hair is mixed into the pixels around the matte; they are not background.
-    return fill(image, (grid.dilate(matte, 2) < 0.05).astype(image.dtype))
+    known = grid.dilate(matte, 2) < 0.05
+    return xp.where(known.any(), fill(image, known.astype(image.dtype)), image.mean(axis=(0, 1)))
 
 
 def parts(label: Int[Array, "*b h w"], place: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w p"]:
-    """One-hot membership of body pixels in head, torso, left arm and right arm; 0 off the body."""
+    """One-hot membership of body pixels in head, torso, left and right arm, left and right hand; 0 off the body."""
     xp = namespace(label, place)
     of_label = xp.asarray([_PART_OF.get(name, -1) for name in names.LABELS])[label]
-    part = xp.where((of_label == 2) & (place[..., 0] < 0), 3, of_label)
-    return (part[..., None] == xp.arange(4)).astype(place.dtype)
+    part = xp.where((of_label == _LEFT_ARM) & (place[..., 0] < 0), _RIGHT_ARM, of_label)
+    return (part[..., None] == xp.arange(PARTS)).astype(place.dtype)
 
 
 def outline(body: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 2"]:
@@ -124,36 +130,44 @@ def compose(
         part: `parts` of the new frames.
         valid: where the reference shows the same point of the body.
         place: metres on the body.
-        reference_body, reference_place: the same of the reference.
+        reference_body, reference_place: where the reference shows the body, and metres on it.
 
     Returns:
         Colours 0-255 and coverage 0-1.
     """
     xp = namespace(image, uv)
     body = part.sum(axis=-1) > 0
-    loose = matte * (1 - reference_body)
-    attached_to = fill(reference_place, reference_body.astype(image.dtype))
-    layers = xp.concatenate([image, matte[..., None], loose[..., None], attached_to], axis=-1)
-    sampled = warps.sample(layers, uv)
-    colour, attached = sampled[..., :3], sampled[..., 5:]
+    hangs_on = fill(reference_place, reference_body.astype(image.dtype))
+    loose = (matte * (1 - reference_body))[..., None]
+    sampled = warps.sample(xp.concatenate([image, matte[..., None], loose, hangs_on], axis=-1), uv)
+    colour, there = sampled[..., :3], sampled[..., 5:]
+    # Around the body only what the reference shows around its body, and around the same part of it: else what moved
+    # away with its part would stay behind as well.
+    same = ((fill(place, body.astype(uv.dtype)) - there) ** 2).sum(axis=-1) < ATTACHED**2
     seam = grid.dilate(body, max(1, round(_SEAM * uv.shape[-3])))
-    loose = xp.where(seam, sampled[..., 3], sampled[..., 4])
-    # What hangs around the body moves with the part it hangs on, and leaves no ghost where that part was.
-    nearest = fill(place, body.astype(uv.dtype))
-    same_part = ((nearest - attached) ** 2).sum(axis=-1) < ATTACHED**2
-    coverage = xp.where(body, 1.0, xp.where(same_part, loose, 0.0))
-    trusted = xp.where(body, valid, same_part & (loose > 0.5))
+    around = xp.where(seam, sampled[..., 3], sampled[..., 4]) * same
+    coverage = xp.where(body, 1.0, around)
+    trusted = xp.where(body, valid, around > 0.5)
     person = xp.where(trusted[..., None], colour, _guess(colour, trusted.astype(uv.dtype), part))
     mixed = coverage[..., None] * person + (1 - coverage[..., None]) * behind
     return mixed, coverage
 
 
 def _guess(colour: Array, trusted: Array, part: Array) -> Array:
-    """Colours for what the reference hides: from what it shows of the same part, else from anything near."""
+    """Colours for what the reference hides: from what it shows of the same part, else from anything near.
+
+    Hands that it does not show at all take the mean colour of the head: they are skin, and their sleeve is not.
+    """
     xp = namespace(colour)
     guess = fill(colour, trusted)
     for k in range(part.shape[-1]):
         weight = trusted * part[..., k]
-        some = (weight.sum(axis=(-2, -1), keepdims=True) > 0) & (part[..., k] > 0)
-        guess = xp.where(some[..., None], fill(colour, weight), guess)
+        some = weight.sum(axis=(-2, -1), keepdims=True)[..., None] > 0
+        same = fill(colour, weight)
+        if k in _HANDS:
+            head = (trusted * part[..., _HEAD])[..., None]
+            total = head.sum(axis=(-3, -2), keepdims=True)
+            skin = (colour * head).sum(axis=(-3, -2), keepdims=True) / xp.maximum(total, 1.0)
+            same, some = xp.where(some, same, skin), some | (total > 0)
+        guess = xp.where(some & (part[..., k, None] > 0), same, guess)
     return guess

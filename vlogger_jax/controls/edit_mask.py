@@ -4,6 +4,7 @@ from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import smplx
 from vlogger_jax.controls import gbuffer as gbuffers
 from vlogger_jax.controls import grid
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, GBuffer, Motion
 from vlogger_jax.core.typing import Array, Bool, namespace
 
@@ -14,7 +15,16 @@ MARGIN = 2
 
 
 def edit_mask(model: smplx.BodyModel, a: Motion, b: Motion, camera: Camera) -> Bool[Array, "t h w"]:
-    """Pixels covered, in either motion, by a face with a vertex that moved more than `MOVED`, dilated by `MARGIN`."""
+    """Pixels covered, in either motion, by a face with a vertex that moved more than `MOVED`, dilated by `MARGIN`.
+
+    Raises:
+        UserError: if the motions differ in length, or are of another body.
+    """
+    if a.transl.shape[-2] != b.transl.shape[-2]:
+        raise UserError(
+            f"the two motions have {a.transl.shape[-2]} and {b.transl.shape[-2]} frames",
+            "Compare motions of one length",
+        )
     before, after = smplx.pose(model, a).vertices, smplx.pose(model, b).vertices
     xp = namespace(before, after)
     moved = ((cameras.project(camera, before)[0] - cameras.project(camera, after)[0]) ** 2).sum(axis=-1) > MOVED**2

@@ -1,5 +1,10 @@
 """Operations on pixel grids: pyramids, boxes, dilation. Arrays are [.., h, w, c] unless said."""
 
+from functools import cache
+
+import jax
+import numpy as np
+
 from vlogger_jax.core.typing import Array, Float, namespace
 
 
@@ -50,31 +55,41 @@ def dilate(values: Array, steps: int) -> Array:
     return values
 
 
-def mean(values: Float[Array, "*b h w c"], box: int) -> Float[Array, "*b r s c"]:
-    """Means over boxes of `box` by `box` pixels."""
-    return _blocks(values, box).mean(axis=(-4, -2))
+def mean(values: Float[Array, "*b h w c"], size: tuple[int, int]) -> Float[Array, "*b r s c"]:
+    """Means over the boxes of a coarser grid of `size`; pixels that a box cuts count by area."""
+    xp = namespace(values)
+    h, w, c = values.shape[-3:]
+    if (h, w) == tuple(size):
+        return values
+    lead = values.shape[:-3]
+    with jax.default_matmul_precision("highest"):
+        rows = xp.asarray(_area(h, size[0])) @ values.reshape(*lead, h, w * c)
+        return xp.asarray(_area(w, size[1])) @ rows.reshape(*lead, size[0], w, c)
 
 
-def mean_where(values: Float[Array, "*b h w c"], where: Array, box: int) -> Float[Array, "*b r s c"]:
+def mean_where(values: Float[Array, "*b h w c"], where: Array, size: tuple[int, int]) -> Float[Array, "*b r s c"]:
     """Means over the pixels of each box that are `where` [.., h, w]; 0 where none is."""
     xp = namespace(values)
     weight = where[..., None].astype("float32")
-    return mean(values * weight, box) / xp.maximum(mean(weight, box), 1e-6)
+    return mean(values * weight, size) / xp.maximum(mean(weight, size), 1e-6)
 
 
-def majority(values: Array, box: int) -> Array:
-    """The most frequent of the integers [.., h, w] in each box; of several the lowest."""
-    if box == 1:
-        return values
-    xp = namespace(values)
-    blocks = xp.moveaxis(_blocks(values[..., None], box)[..., 0], -3, -2)
-    options = blocks.reshape(*blocks.shape[:-2], box * box)
-    votes = (options[..., :, None] == options[..., None, :]).sum(axis=-1)
-    best = (votes * 256 - options).argmax(axis=-1)
-    return xp.take_along_axis(options, best[..., None], axis=-1)[..., 0]
+def majority(labels: Array, size: tuple[int, int], count: int) -> Array:
+    """The label, of 1 to `count` - 1, that has most of each box; 0 where no pixel has one. [.., h, w] of integers."""
+    if labels.shape[-2:] == tuple(size):
+        return labels
+    xp = namespace(labels)
+    share = mean((labels[..., None] == xp.arange(1, count)).astype("float32"), size)
+    return xp.where(share.sum(axis=-1) > _NOTHING, share.argmax(axis=-1) + 1, 0)
 
 
-def _blocks(values: Array, box: int) -> Array:
-    """[.., h, w, c] to [.., h/box, box, w/box, box, c]."""
-    h, w, c = values.shape[-3:]
-    return values.reshape(*values.shape[:-3], h // box, box, w // box, box, c)
+_NOTHING = 1e-6
+"""Share of a box below which it is rounding."""
+
+
+@cache
+def _area(before: int, after: int) -> np.ndarray:
+    """[after, before]: how much of each of `after` equal boxes each of `before` pixels fills; rows sum to 1."""
+    edges = np.arange(after + 1) * (before / after)
+    low, high = np.maximum(edges[:-1, None], np.arange(before)), np.minimum(edges[1:, None], np.arange(1, before + 1))
+    return (np.maximum(high - low, 0) * (after / before)).astype(np.float32)

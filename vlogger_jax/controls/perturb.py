@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from vlogger_jax.body.camera import FACING
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, Motion
 from vlogger_jax.core.typing import UInt8
 
@@ -25,7 +27,7 @@ class Perturbation:
         memory: correlation of the drift from one frame to the next.
         betas, expression: of the coefficients.
         root, body, hands, jaw, eyes: degrees about each axis.
-        across, along: metres at right angles to the line of sight and along it.
+        across, along: metres at right angles to the line of sight (world x and y) and along it (z).
         focal: relative error of the focal length; the person is moved so as to stay the same size.
         matte: pixels, of a 256-pixel image, by which the matte is eroded or dilated.
         ragged: of the matte's edge, in the same pixels.
@@ -89,7 +91,13 @@ def perturb_motion(motion: Motion, amount: Perturbation, rng: np.random.Generato
 def perturb_camera(
     camera: Camera, motion: Motion, amount: Perturbation, rng: np.random.Generator
 ) -> tuple[Camera, Motion]:
-    """A wrong focal length, as fits have, and the person at the distance that hides it."""
+    """A wrong focal length, as fits have, and the person at the distance that hides it.
+
+    Raises:
+        UserError: if the camera is turned or moved; those of fits and synthetic clips are not (see `core.records`).
+    """
+    if not np.array_equal(camera.rotation, np.broadcast_to(FACING, camera.rotation.shape)) or camera.translation.any():
+        raise UserError("this camera is turned or moved", "Absorb its motion into global_orient and transl")
     factor = np.exp(amount.focal * rng.standard_normal())
     moved = motion.transl.copy()
     moved[..., 2] *= factor
@@ -102,15 +110,24 @@ def perturb_matte(
 ) -> UInt8[np.ndarray, "t h w"]:
     """Eroded or dilated as a whole, with a ragged edge that drifts; never beyond 0 and 255."""
     unit = matte.shape[-1] / 256
-    level = matte.astype(np.float32) / 255.0
-    signed = _signed_distance(level)
     frames, h, w = matte.shape
     coarse = _error((frames, max(h // 16, 2), max(w // 16, 2)), amount, rng)
     ragged = ndimage.zoom(coarse, (1, h / coarse.shape[1], w / coarse.shape[2]), order=1)
     shift = unit * (amount.matte * rng.standard_normal() + amount.ragged * ragged)
-    # Soft edges stay as soft: the matte is read as distance to its own edge, moved, and turned back.
-    moved = np.clip(0.5 + signed + shift, 0, 1)
-    return np.round(255 * moved).astype(np.uint8)
+    return np.stack([_shifted(*each) for each in zip(matte, shift, strict=True)]) if frames else matte
+
+
+def _shifted(matte: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """One matte with its edge moved outwards by `shift` pixels: read that far inwards, so soft edges stay as soft."""
+    inside = matte >= 128
+    if inside.all() or not inside.any():  # no edge to move
+        return matte
+    distance = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
+    inwards = np.stack(np.gradient(ndimage.gaussian_filter(distance, 1.0)))
+    inwards /= np.maximum(np.linalg.norm(inwards, axis=0), 0.1)
+    where = np.mgrid[: matte.shape[0], : matte.shape[1]] + shift * inwards
+    moved = ndimage.map_coordinates(matte.astype(np.float32), where, order=1, mode="nearest")
+    return np.round(moved).astype(np.uint8)
 
 
 def _error(shape: tuple[int, ...], amount: Perturbation, rng: np.random.Generator) -> np.ndarray:
@@ -122,17 +139,3 @@ def _error(shape: tuple[int, ...], amount: Perturbation, rng: np.random.Generato
         keep = amount.memory if frame else 0.0
         drift[frame] = fresh[frame] if before is None else keep * before + np.sqrt(1 - keep**2) * fresh[frame]
     return rng.standard_normal((1, *shape[1:])) + amount.drift * drift
-
-
-def _signed_distance(level: np.ndarray) -> np.ndarray:
-    """Pixels inside (+) or outside (-) of the line where coverage is one half, frame by frame; [t, h, w]."""
-    found = []
-    for frame in level:
-        if (frame >= 0.5).all() or (frame < 0.5).all():  # no edge to be near to
-            found.append(np.where(frame >= 0.5, np.inf, -np.inf))
-            continue
-        inside = ndimage.distance_transform_edt(frame >= 0.5)
-        outside = ndimage.distance_transform_edt(frame < 0.5)
-        within_pixel = np.where((frame > 0) & (frame < 1), frame - 0.5, np.where(frame >= 0.5, 0.5, -0.5))
-        found.append(np.where(frame >= 0.5, inside - 1, 1 - outside) + within_pixel)
-    return np.stack(found)
