@@ -35,10 +35,8 @@ def draw(
     supersample: int = 2,
 ) -> tuple[Float[Array, "h w 3"], Float[Array, "h w"]]:
     """Linear light [h, w, 3], 0 in the background and mixed with it at edges, and coverage [h, w]."""
-    h, w = camera.size
-    fine = cameras.crop(camera, 0.0, 0.0, supersample, (h * supersample, w * supersample))
-    pixels, depth = cameras.project(fine, vertices.astype(np.float32))
-    seen = raster.rasterize(pixels[None], depth[None], faces, size=fine.size)
+    pixels, depth = cameras.project(camera, vertices.astype(np.float32))
+    seen = raster.rasterize(pixels[None], depth[None], faces, size=camera.size, supersample=supersample)
     index, bary = np.asarray(seen.face_index[0]), np.asarray(seen.bary[0])
     covered = index != raster.NO_FACE
     normals = vertex_normals(vertices, faces)[faces[np.where(covered, index, 0)]]

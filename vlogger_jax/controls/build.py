@@ -41,7 +41,7 @@ class Reference:
         image: 0-255.
         matte: coverage of the person, 0-1.
         behind: the picture without its person, 0-255.
-        place: metres on the body, 0 where there is none.
+        place: metres on the body, and around it those of what is near.
         outline: `composite.outline`.
     """
 
@@ -87,6 +87,7 @@ def reference(
         raise UserError("a reference is one frame, but its camera or G-buffer holds several", "Give one")
     _same_body(gbuffer, body)
     colour, alpha = image.astype("float32"), matte.astype("float32") / 255.0
+    place = gbuffers.interpolate(gbuffer, body.faces, body.positions)[0]
     covered = gbuffers.covered(gbuffer)[0]
     if not covered.any():
         raise UserError("the reference shows no body", "Check the fit: the body must lie within the picture")
@@ -96,7 +97,7 @@ def reference(
         matte=alpha,
         behind=composites.background(colour, alpha),
         body=covered,
-        place=gbuffers.interpolate(gbuffer, body.faces, body.positions)[0],
+        place=composites.fill(place, covered.astype("float32")),
         outline=composites.outline(np.asarray(covered)),
     )
 
@@ -130,11 +131,11 @@ def build(body: Tables, source: Reference, target: GBuffer, size: tuple[int, int
         source.place,
     )
     dense = grid.mean_where(gbuffers.interpolate(target, body.faces, body.dense), inside, size)
-    within = grid.mean(inside[..., None].astype("float32"), size) > 0
+    label = grid.majority(label, size, len(names.LABELS)).astype("uint8")
     warp_mask = grid.mean(valid[..., None].astype("float32"), size) > 0.5
     return Controls(
-        dense=gbuffers.pack_dense(dense) * within,
-        label=grid.majority(label, size, len(names.LABELS)).astype("uint8"),
+        dense=gbuffers.pack_dense(dense) * (label > 0)[..., None],
+        label=label,
         warp_uv=grid.mean_where(uv, valid, size) * warp_mask,
         warp_mask=warp_mask[..., 0],
         warp=_bytes(grid.mean_where(warps.sample(source.image, uv), valid, size) * warp_mask),

@@ -130,16 +130,16 @@ def compose(
         part: `parts` of the new frames.
         valid: where the reference shows the same point of the body.
         place: metres on the body.
-        reference_body, reference_place: where the reference shows the body, and metres on it.
+        reference_body: where the reference shows the body.
+        reference_place: metres on it, `fill`ed around it.
 
     Returns:
         Colours 0-255 and coverage 0-1.
     """
     xp = namespace(image, uv)
     body = part.sum(axis=-1) > 0
-    hangs_on = fill(reference_place, reference_body.astype(image.dtype))
     loose = (matte * (1 - reference_body))[..., None]
-    sampled = warps.sample(xp.concatenate([image, matte[..., None], loose, hangs_on], axis=-1), uv)
+    sampled = warps.sample(xp.concatenate([image, matte[..., None], loose, reference_place], axis=-1), uv)
     colour, there = sampled[..., :3], sampled[..., 5:]
     # Around the body only what the reference shows around its body, and around the same part of it: else what moved
     # away with its part would stay behind as well.

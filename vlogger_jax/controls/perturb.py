@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, signal
 
 from vlogger_jax.body.camera import FACING
 from vlogger_jax.core.errors import UserError
@@ -109,12 +109,14 @@ def perturb_matte(
     matte: UInt8[np.ndarray, "t h w"], amount: Perturbation, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "t h w"]:
     """Eroded or dilated as a whole, with a ragged edge that drifts; never beyond 0 and 255."""
-    unit = matte.shape[-1] / 256
     frames, h, w = matte.shape
+    if not frames:
+        return matte
+    unit = w / 256
     coarse = _error((frames, max(h // 16, 2), max(w // 16, 2)), amount, rng)
     ragged = ndimage.zoom(coarse, (1, h / coarse.shape[1], w / coarse.shape[2]), order=1)
     shift = unit * (amount.matte * rng.standard_normal() + amount.ragged * ragged)
-    return np.stack([_shifted(*each) for each in zip(matte, shift, strict=True)]) if frames else matte
+    return np.stack([_shifted(*each) for each in zip(matte, shift, strict=True)])
 
 
 def _shifted(matte: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -133,9 +135,6 @@ def _shifted(matte: np.ndarray, shift: np.ndarray) -> np.ndarray:
 def _error(shape: tuple[int, ...], amount: Perturbation, rng: np.random.Generator) -> np.ndarray:
     """Unit offset for the clip plus AR(1) drift along the first axis."""
     fresh = rng.standard_normal(shape)
-    drift = np.empty(shape)
-    for frame in range(shape[0]):
-        before = drift[frame - 1] if frame else None
-        keep = amount.memory if frame else 0.0
-        drift[frame] = fresh[frame] if before is None else keep * before + np.sqrt(1 - keep**2) * fresh[frame]
+    fresh[1:] *= np.sqrt(1 - amount.memory**2)  # so that every frame's drift has the same spread
+    drift = signal.lfilter([1.0], [1.0, -amount.memory], fresh, axis=0)
     return rng.standard_normal((1, *shape[1:])) + amount.drift * drift
