@@ -1,0 +1,161 @@
+"""The whole fit on clips small enough for every run; `test_truth` and `test_real` measure it."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from tests.fit import truth
+from vlogger_jax.body import model_file, names, rotation, smplx
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.fit import points, priors, solve
+
+FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def model():
+    return model_file.default()
+
+
+@pytest.fixture(scope="module")
+def clip(model):
+    return truth.clip(model, seed=1, frames=FRAMES)
+
+
+@pytest.fixture(scope="module")
+def landmarks(model, clip):
+    return truth.landmarks(model, *clip, noise=0.0)
+
+
+@pytest.fixture(scope="module")
+def fitted(model, landmarks):
+    return solve.fit(model, landmarks)
+
+
+def head_error(model, first, second):
+    turns = [smplx.pose(model, motion).joint_rotation[:, names.JOINTS.index("head")] for motion in (first, second)]
+    between = rotation.matmul(np.swapaxes(turns[0], -1, -2), turns[1])
+    return np.rad2deg(np.linalg.norm(rotation.matrix_to_axis_angle(between), axis=-1))
+
+
+def test_a_clip_comes_back(model, clip, landmarks, fitted):
+    motion, _ = clip
+    assert head_error(model, motion, fitted.motion).max() < 4
+    assert np.rad2deg(np.abs(motion.jaw_pose - fitted.motion.jaw_pose)).max() < 3
+    assert fitted.quality.reprojection.max() < 0.01 and fitted.quality.good.all()
+    assert fitted.motion.fps == landmarks.fps and fitted.camera.size == landmarks.size
+    assert np.shares_memory(fitted.matte, landmarks.matte)
+
+
+def test_coefficients_and_angles_stay_possible(fitted):
+    assert fitted.motion.expression.min() >= 0 and fitted.motion.expression.max() <= 1
+    limits = priors.joint_limits()[1:22]
+    assert (fitted.motion.body_pose > limits[..., 0] - 0.1).all() and (
+        fitted.motion.body_pose < limits[..., 1] + 0.1
+    ).all()
+    assert np.isfinite(np.concatenate([v.ravel() for v in jax.tree.leaves(fitted.motion)])).all()
+
+
+def test_the_same_landmarks_give_the_same_fit(model, landmarks, fitted):
+    again = solve.fit(model, landmarks)
+    for first, second in zip(jax.tree.leaves(fitted), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_padding_does_not_show(model, landmarks, fitted, monkeypatch):
+    monkeypatch.setattr(solve, "LENGTHS", (FRAMES,))
+    bare = solve.fit(model, landmarks)
+    np.testing.assert_allclose(bare.camera.focal, fitted.camera.focal, rtol=0.02)
+    assert head_error(model, bare.motion, fitted.motion).max() < 0.5
+    np.testing.assert_allclose(bare.motion.expression, fitted.motion.expression, atol=0.05)
+
+
+def test_progress_goes_from_nothing_to_everything(model, landmarks):
+    told = []
+    solve.fit(model, landmarks, report=told.append)
+    assert told == sorted(told) and 0 < told[0] < 0.2 and told[-1] == 1.0
+
+
+def test_a_picture_is_a_clip_of_one_frame(model, clip, landmarks):
+    one = solve.fit(model, jax.tree.map(lambda v: v[:1], landmarks))
+    assert one.motion.transl.shape == (1, 3) and one.quality.reprojection[0] < 0.01
+    assert head_error(model, jax.tree.map(lambda v: v[:1] if v.ndim > 1 else v, clip[0]), one.motion)[0] < 5
+
+
+def test_a_torso_that_is_not_seen_stays_upright(model, landmarks):
+    tight = dataclasses.replace(landmarks, pose_confidence=0 * landmarks.pose_confidence)
+    found = solve.fit(model, tight)
+    assert not found.motion.global_orient.any()
+    spine = [names.JOINTS.index(name) - 1 for name in priors.TORSO[1:]]
+    resting = priors.typical_pose()[[i + 1 for i in spine], :, 0]
+    np.testing.assert_allclose(found.motion.body_pose[:, spine], np.broadcast_to(resting, (FRAMES, 5, 3)), atol=1e-6)
+    assert found.quality.reprojection.max() < 0.02 and (found.quality.torso == 0).all()
+
+
+def test_a_known_focal_length_is_kept(model, clip, landmarks):
+    found = solve.fit(model, landmarks, focal=float(clip[1].focal))
+    np.testing.assert_allclose(found.camera.focal, clip[1].focal, rtol=0.03)
+
+
+def test_frames_without_a_face_lie_between_their_neighbours_and_are_not_good(model, landmarks):
+    lost = np.ones(FRAMES, np.float32)
+    lost[2:4] = 0
+    groups = {
+        name: value * (lost.reshape(-1, *[1] * (value.ndim - 1)))
+        for name, value in vars(landmarks).items()
+        if name in points_of(landmarks)
+    }
+    found = solve.fit(model, dataclasses.replace(landmarks, **groups))
+    assert list(found.quality.good) == [True, True, False, False, True, True]
+    assert np.isinf(found.quality.reprojection[2:4]).all()
+    steps = np.linalg.norm(np.diff(found.motion.transl, axis=0), axis=-1)
+    assert steps.max() < 0.05
+
+
+def points_of(landmarks):
+    return {name for name in vars(landmarks) if name not in ("fps", "size", "matte")}
+
+
+def test_a_face_of_51_points_is_enough_for_other_bodies(model, landmarks, clip):
+    """As with a licensed SMPL-X file: no MediaPipe points, nameless coefficients without a box."""
+    other = dataclasses.replace(
+        model, mediapipe_faces=None, mediapipe_bary=None, expression_names=(), shape_names=(), name="smplx-0123456789ab"
+    )
+    found = solve.fit(other, landmarks)
+    assert found.motion.body == other.name and found.quality.reprojection.max() < 0.03
+    assert head_error(other, dataclasses.replace(clip[0], body=other.name), found.motion).max() < 12
+
+
+def test_long_clips_are_joined_from_windows(model, monkeypatch):
+    motion, camera = truth.clip(model, seed=2, frames=26)
+    landmarks = truth.landmarks(model, motion, camera, noise=0.0)
+    whole = solve.fit(model, landmarks, focal=float(camera.focal))
+    monkeypatch.setattr(solve, "LENGTHS", (6, 16))
+    monkeypatch.setattr(solve, "SPREAD", 6)
+    monkeypatch.setattr(solve, "OVERLAP", 4)
+    told = []
+    parts = solve.fit(model, landmarks, focal=float(camera.focal), report=told.append)
+    assert parts.motion.transl.shape == (26, 3) and told == sorted(told) and told[-1] == 1.0
+    assert parts.quality.reprojection.max() < 0.02
+    assert head_error(model, whole.motion, parts.motion).max() < 4
+    assert parts.quality.jitter.max() < 1.5 * whole.quality.jitter.max()
+
+
+def test_no_face_at_all_is_an_error(model, landmarks):
+    blind = dataclasses.replace(landmarks, face_confidence=0 * landmarks.face_confidence)
+    with pytest.raises(UserError, match="no face"):
+        solve.fit(model, blind)
+
+
+@pytest.mark.parametrize("focal", [0.0, -5.0, float("nan"), float("inf")])
+def test_an_impossible_focal_length_is_an_error(model, landmarks, focal):
+    with pytest.raises(UserError, match="focal"):
+        solve.fit(model, landmarks, focal=focal)
+
+
+def test_landmarks_of_ibug_are_means_of_mediapipes(landmarks):
+    found = points.ibug(landmarks.face)
+    np.testing.assert_allclose(found[:, 10], (landmarks.face[:, 168] + landmarks.face[:, 6]) / 2, rtol=1e-6)
+    np.testing.assert_array_equal(found[:, 31], landmarks.face[:, 61])

@@ -1,0 +1,1 @@
+"""From pictures of people to the parameters of a body: landmarks, priors, objective, solver."""

@@ -1,0 +1,106 @@
+"""What a fit returns, and its file.
+
+The file is an `.npz` without pickles that holds the fields of `Motion`, `Camera`, `Quality` and the matte under the
+names `motion.betas`, `camera.focal`, `quality.jitter`, `matte` and so on, and `format` = "vlogger.fit", `version` = 1.
+"""
+
+import dataclasses
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.records import Camera, Motion, record
+from vlogger_jax.core.typing import Array, Bool, Float32, UInt8
+
+FORMAT = "vlogger.fit"
+VERSION = 1
+
+
+@record
+class Quality:
+    """How good a fit is, frame by frame.
+
+    Attributes:
+        reprojection: mean distance of iBUG points 17-67 from their landmarks, inter-ocular distances; infinite where no
+            face was seen.
+        face, torso, left_hand, right_hand: how much of each was seen, 0 to 1.
+        jitter: mean jerk of the same points as seen in the image, inter-ocular distances/s³.
+        good: whether the frame is fit for use: a face was seen, and reprojected within `quality.GOOD`.
+    """
+
+    reprojection: Float32[Array, "t"]
+    face: Float32[Array, "t"]
+    torso: Float32[Array, "t"]
+    left_hand: Float32[Array, "t"]
+    right_hand: Float32[Array, "t"]
+    jitter: Float32[Array, "t"]
+    good: Bool[Array, "t"]
+
+
+@record
+class Fit:
+    """One clip, or one picture, as a person, a lens and a performance.
+
+    Attributes:
+        matte: coverage of the person, 255 inside; the image scaled so that its longer side is at most 512.
+    """
+
+    motion: Motion
+    camera: Camera
+    matte: UInt8[Array, "t h w"]
+    quality: Quality
+
+
+def save(fit: Fit) -> dict[str, np.ndarray]:
+    """The arrays of the file that holds `fit`, to be written with `numpy.savez_compressed`."""
+    arrays = {"format": np.asarray(FORMAT), "version": np.asarray(VERSION), "matte": np.asarray(fit.matte)}
+    for part in ("motion", "camera", "quality"):
+        arrays |= {f"{part}.{name}": np.asarray(value) for name, value in vars(getattr(fit, part)).items()}
+    return arrays
+
+
+def load(path: str | Path) -> Fit:
+    """Read the file that `vlogger fit` wrote.
+
+    Raises:
+        UserError: if it is not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file.items())
+        kind, version = str(arrays["format"]), int(arrays["version"])
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist", "Check the path") from error
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} is not a fit", "Give a file that `vlogger fit` wrote") from error
+    if kind != FORMAT:
+        raise UserError(f"{path} holds {kind!r}, not {FORMAT!r}", "Give a file that `vlogger fit` wrote")
+    if version != VERSION:
+        raise UserError(
+            f"{path} is of version {version}; this vlogger reads {VERSION}", "Update vlogger_jax, or fit again"
+        )
+    try:
+        parts = {
+            part: _record(arrays, part, cls)
+            for part, cls in (("motion", Motion), ("camera", Camera), ("quality", Quality))
+        }
+        return Fit(matte=arrays["matte"], **parts)
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {error}", "Fit again") from error
+
+
+def _record(arrays: dict[str, np.ndarray], part: str, cls: type) -> Any:
+    values = {}
+    for field in dataclasses.fields(cls):
+        value = arrays[f"{part}.{field.name}"]
+        values[field.name] = _static(value) if field.metadata.get("static") else value
+    return cls(**values)
+
+
+def _static(value: np.ndarray) -> Any:
+    plain = value.tolist()
+    return tuple(plain) if isinstance(plain, list) else plain

@@ -1,0 +1,1 @@
+"""Videos, sounds and pictures to numpy and back: the only place that touches codecs."""

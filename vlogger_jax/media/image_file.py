@@ -1,0 +1,126 @@
+"""Pictures to numpy and back."""
+
+import io
+import logging
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.typing import UInt8
+from vlogger_jax.media import atomic, reading
+
+log = logging.getLogger(__name__)
+
+# What Pillow's decoders let out when a file is damaged; the AVIF one a RuntimeError.
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, LookupError, TypeError, RuntimeError)
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, OverflowError, MemoryError)
+_FORMATS = {
+    ".png": dict(format="PNG"),
+    ".jpg": dict(format="JPEG", quality=95, subsampling=0),
+    ".jpeg": dict(format="JPEG", quality=95, subsampling=0),
+}
+
+
+class Picture(NamedTuple):
+    """A picture as it is shown.
+
+    Attributes:
+        rgb: sRGB.
+        alpha: 255 is opaque; None if the file has none.
+        focal_35mm: focal length in millimetres on 35 mm film, if the camera wrote it down.
+    """
+
+    rgb: UInt8[np.ndarray, "h w 3"]
+    alpha: UInt8[np.ndarray, "h w"] | None
+    focal_35mm: float | None
+
+
+def read(path: str | Path) -> Picture:
+    """A picture, turned as its EXIF data says, its colours converted to sRGB; of an animation the first frame.
+
+    Grey, palettes, CMYK, 16 bits a channel and floats (black 0, white 1) are converted. The colour of transparent
+    pixels is what the file holds, not blended with anything.
+
+    Raises:
+        UserError: if it is not a picture that can be decoded, or it has more than about 90 million pixels.
+    """
+    path = reading.file(path, "a picture")
+    nature = reading.nature(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+                focal = _focal_35mm(image)
+                image = ImageOps.exif_transpose(image)
+                rgb, alpha = _split(image, path)
+    except _TOO_LARGE as error:
+        raise UserError(
+            f"{path} is too large a picture", "Scale it down first; 90 million pixels are the limit"
+        ) from error
+    except _DAMAGED as error:
+        if nature == "a HEIC picture":
+            raise UserError(f"{path} is a HEIC picture, which is not read", "Convert it to JPEG or PNG") from error
+        if nature in ("a video", "a sound"):
+            raise UserError(f"{path} is {nature}, not a picture", "Give a picture, such as png or jpg") from error
+        if nature is None:
+            raise UserError(f"{path} is not a picture of a known format", "Give a picture as png or jpg") from error
+        raise UserError(f"{path} is a damaged or incomplete picture", "Copy or export it again") from error
+    return Picture(rgb, alpha, focal)
+
+
+def write(path: str | Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Write an sRGB picture as PNG or JPEG (quality 95, full chroma), by its suffix, whole or not at all.
+
+    Raises:
+        UserError: if `path` cannot be written or has another suffix.
+    """
+    options = _FORMATS.get(Path(path).suffix.lower())
+    if options is None:
+        raise UserError(f"{path} is neither .png nor .jpg", "Pictures are written as these")
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[-1] != 3 or not rgb.size:
+        raise ValueError(f"a picture is uint8 (h, w, 3), not {rgb.dtype} {rgb.shape}")
+    with atomic.replacing(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(rgb)).save(temporary, **options)
+
+
+def _focal_35mm(image: Image.Image) -> float | None:
+    focal = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
+    return float(focal) if isinstance(focal, int | float) and focal > 0 else None
+
+
+def _split(image: Image.Image, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """(rgb, alpha) of a picture of any mode."""
+    if image.mode.startswith(("I", "F")):
+        return np.repeat(_eight_bits(np.asarray(image), image.mode)[..., None], 3, axis=-1), None
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        alpha = np.array(image.getchannel("A"))
+        image = image.convert("RGB")
+    return np.array(_to_srgb(image, path)), alpha
+
+
+def _eight_bits(values: np.ndarray, mode: str) -> np.ndarray:
+    white = 1.0 if mode == "F" else 65535.0
+    scaled = np.nan_to_num(values.astype(np.float64) / white, nan=0.0)
+    return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+
+
+def _to_srgb(image: Image.Image, path: Path) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if profile:
+        image = image if image.mode in ("RGB", "L", "CMYK", "LAB") else image.convert("RGB")
+        try:
+            given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            return ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError) as error:
+            log.warning("%s: its colour profile cannot be used (%s), sRGB is assumed", path, error)
+    return image.convert("RGB")

@@ -1,0 +1,88 @@
+"""Frames of any timestamps, to a constant rate. All arithmetic on time is exact."""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import TypeVar
+
+from vlogger_jax.core.errors import UserError
+
+T = TypeVar("T")
+
+Rate = float | int | Fraction
+"""Frames/s."""
+
+HIGHEST_RATE = 1000
+
+LONGEST_GAP = Fraction(600)
+"""Seconds; a file whose clock jumps by more is damaged, and nothing is shown or silent for so long."""
+
+
+def exact_rate(fps: Rate) -> Fraction:
+    """The rate that is meant: 29.97 is 30000/1001, and likewise 23.976, 59.94 and 119.88.
+
+    Raises:
+        UserError: if `fps` is not above 0 and at most 1000 frames/s.
+    """
+    if not 0 < fps <= HIGHEST_RATE:
+        raise UserError(f"{fps} frames/s cannot be", f"Give a rate above 0 and up to {HIGHEST_RATE} frames/s")
+    rate = Fraction(fps).limit_denominator(100_000)
+    television = Fraction(round(fps * 1.001) * 1000, 1001)
+    # 23.976 is off by 1e-6 of the rate; a rate as it is measured (29.969) keeps its value.
+    near = abs(rate - television) < Fraction(2, 10**5) * television
+    rate = television if near and rate.denominator != 1 else rate
+    if rate <= 0:
+        raise UserError(f"{fps} frames/s cannot be", "Give a rate of at least one frame in a day")
+    return rate
+
+
+def seconds(time: float | int | Fraction) -> Fraction:
+    """A time in seconds as a fraction, to the microsecond: 0.1 is 1/10."""
+    return Fraction(time).limit_denominator(10**6)
+
+
+def count(duration: Fraction, rate: Fraction) -> int:
+    """How many frames of `rate` last `duration` seconds: the nearest whole number, at least one."""
+    return max(1, int(duration * rate + Fraction(1, 2)))
+
+
+def at_rate(
+    shown: Iterable[tuple[Fraction, Fraction, T]],
+    rate: Fraction,
+    start: Fraction,
+    duration: Fraction | None,
+    slack: Fraction,
+) -> Iterator[T]:
+    """What is on display at `start`, `start` + 1/rate, ...: of the items begun by then, the last.
+
+    Args:
+        shown: (begin, end, item) in seconds, in order of time; an item stays until the next one begins.
+        rate: items/s to give.
+        start: seconds.
+        duration: seconds, or None for all; what lasts to the end gives `count(end - start, rate)` items.
+        slack: seconds by which an item may begin late and still be taken: timestamps are rounded.
+    """
+    i, end, begun = 0, Fraction(0), None
+    held: list[T] = []  # the item on display
+    taken: list[T] = []  # the one that output i shows, which must not be given before half of it is known to last
+    limit = None if duration is None else count(duration, rate)
+    for begin, until, item in shown:
+        if begun is not None and begin <= begun:
+            continue
+        begun, end = begin, max(end, until)
+        held = held or [item]
+        while limit is None or i < limit:
+            if not taken:
+                if start + i / rate < begin - slack:
+                    taken = held
+                else:
+                    break
+            if start + (i + Fraction(1, 2)) / rate > end:
+                break
+            yield taken[0]
+            taken, i = [], i + 1
+        held = [item]
+        if i == limit:
+            return
+    while held and (start + (i + Fraction(1, 2)) / rate <= end or (i == 0 and start < end)) and i != limit:
+        yield (taken or held)[0]
+        taken, i = [], i + 1
