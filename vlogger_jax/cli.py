@@ -6,6 +6,7 @@ line; 130 for Ctrl-C. Commands import what they need when they run, so that `vlo
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -59,6 +60,67 @@ def vlogger(
     ] = False,
 ) -> None:
     """Talking, moving people from one portrait and a voice."""
+
+
+@app.command()
+def fit(
+    out: Annotated[Path, typer.Option(help="Where to write the fit, .npz.")],
+    image: Annotated[Path | None, typer.Option(help="A picture of a person.")] = None,
+    video: Annotated[Path | None, typer.Option(help="A video of a person.")] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Where to draw the fit over the picture, .png or .jpg, or video, .mp4.")
+    ] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="Landmarks, .npz, instead of looking for them.")] = None,
+    save_landmarks: Annotated[Path | None, typer.Option(help="Where to write the landmarks found, .npz.")] = None,
+    landmark_model: Annotated[
+        Path | None, typer.Option(help="MediaPipe's holistic_landmarker.task, for releases without models.")
+    ] = None,
+    body: Annotated[Path | None, typer.Option(help="An SMPLX_*.npz instead of the default body.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames/s to take; the video's own by default.")] = None,
+    start: Annotated[float | None, typer.Option(help="Seconds into the video to begin at.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of the video to take; all by default.")] = None,
+    focal: Annotated[
+        float | None, typer.Option(help="Focal length in pixels; by default from the picture's EXIF, or estimated.")
+    ] = None,
+) -> None:
+    """Find the person, the lens and the motion in a picture or a video."""
+    from vlogger_jax import fitting
+
+    fitting.fit_file(
+        fitting.Request(
+            out=out,
+            image=image,
+            video=video,
+            overlay=overlay,
+            landmarks=landmarks,
+            save_landmarks=save_landmarks,
+            landmark_model=landmark_model,
+            body=body,
+            fps=fps,
+            start=start,
+            duration=duration,
+            focal=focal,
+        )
+    )
+
+
+@app.command()
+def controls(
+    fit: Annotated[Path, typer.Option(help="The motion: a file that `vlogger fit` wrote.")],
+    reference: Annotated[Path, typer.Option(help="A picture of the person who is to move so.")],
+    out: Annotated[Path, typer.Option(help="Where to write the video, .mp4.")],
+    reference_fit: Annotated[
+        Path | None, typer.Option(help="What `vlogger fit` wrote for the reference; else it is fitted now.")
+    ] = None,
+    body: Annotated[Path | None, typer.Option(help="The SMPLX_*.npz that the fit was made with, if any.")] = None,
+    size: Annotated[int, typer.Option(help="Pixels to a side of each control.")] = 256,
+) -> None:
+    """Show what the video network is told: a motion on the person of a picture, as images."""
+    from vlogger_jax import control_video
+
+    control_video.controls_file(
+        control_video.Request(fit=fit, reference=reference, out=out, reference_fit=reference_fit, body=body, size=size)
+    )
 
 
 @app.command()

@@ -77,13 +77,13 @@ def at_truth(model, clip):
 
 def test_unknowns_amount_to_the_motion_and_camera_they_came_from(model, clip, at_truth):
     problem, found, _ = at_truth
-    motion, camera, _ = free.placed(
-        objective.natural(problem.prior, found), problem.points, problem.size, problem.interocular, problem.fps
-    )
+    values = objective.natural(problem.prior, found)
+    placed = free.place(values, problem.points, problem.principal, problem.interocular)
+    motion = dataclasses.replace(free.motion_of(values, model), transl=placed.transl)
     for name, value in vars(clip[0]).items():
         if isinstance(value, np.ndarray):
             np.testing.assert_allclose(getattr(motion, name), value, atol=2e-4, err_msg=name)
-    assert float(camera.focal) == pytest.approx(float(clip[1].focal), rel=1e-5)
+    assert float(np.exp(values.focal)) == pytest.approx(float(clip[1].focal), rel=1e-5)
 
 
 def test_the_truth_is_projected_onto_its_landmarks(at_truth):
@@ -135,7 +135,7 @@ def test_speed_counts_alike_at_any_rate(at_truth):
     )
     fast = dataclasses.replace(slow, jaw=slow.jaw / 2)
     once = residuals_of(slow, problem, EVEN)["difference jaw"]
-    twice = residuals_of(fast, dataclasses.replace(problem, fps=48.0), EVEN)["difference jaw"]
+    twice = residuals_of(fast, dataclasses.replace(problem, rate=np.asarray(2.0, np.float32)), EVEN)["difference jaw"]
     np.testing.assert_allclose(once, twice, rtol=1e-5)
 
 
@@ -161,6 +161,14 @@ def test_shared_priors_keep_their_weight_in_longer_clips(model, clip):
     of_one = residuals_of(dataclasses.replace(short.start, betas=ones), short.problem, EVEN)["prior betas"]
     of_four = residuals_of(dataclasses.replace(long.start, betas=ones), long.problem, EVEN)["prior betas"]
     np.testing.assert_allclose(of_four, np.sqrt(FRAMES) * of_one, rtol=1e-5)
+
+
+def test_padding_adds_nothing_that_is_seen(model, clip):
+    bare, padded = (assembled(model, clip, noise=1.0, length=FRAMES + extra) for extra in (0, 2))
+    parts = [residuals_of(made.start, made.problem, EVEN) for made in (bare, padded)]
+    for name in ("projection", "distance", "difference jaw", "bend body"):
+        first, second = (float(np.square(part[name]).sum()) for part in parts)
+        assert first == pytest.approx(second, rel=1e-5), name
 
 
 def normal_matrix(problem, at, weights, damping):

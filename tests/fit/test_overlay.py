@@ -13,17 +13,20 @@ from vlogger_jax.fit import points as body_points
 
 
 @pytest.mark.parametrize(
-    ("size", "expected", "factor"),
+    ("size", "expected", "reduced", "enlarged"),
     [
-        ((512, 512), (512, 512), 1),
-        ((1138, 640), (1138, 640), 1),
-        ((1920, 1080), (960, 540), 2),
-        ((2161, 3841), (432, 768), 5),
-        ((1, 4000), (1, 4000), 1),
+        ((512, 512), (512, 512), 1, 1),
+        ((256, 250), (768, 750), 1, 3),
+        ((600, 540), (600, 540), 1, 1),
+        ((1138, 640), (1138, 640), 1, 1),
+        ((1920, 1080), (960, 540), 2, 1),
+        ((2161, 3841), (432, 768), 5, 1),
+        ((96, 128), (576, 768), 1, 6),
+        ((1, 4000), (1, 4000), 1, 1),
     ],
 )
-def test_size(size, expected, factor):
-    assert overlay.size_of(size) == (expected, factor)
+def test_size(size, expected, reduced, enlarged):
+    assert overlay.size_of(size) == (expected, reduced, enlarged)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +52,12 @@ def drawn():
 
 def test_the_body_is_tinted_and_nothing_else(drawn):
     model, fit, _, images = drawn
-    assert [image.shape for image in images] == [(96, 128, 3)] * 2
-    pixels = cameras.project(fit.camera, smplx.pose(model, fit.motion).vertices[0])[0]
+    assert [image.shape for image in images] == [(6 * 96, 6 * 128, 3)] * 2
+    pixels = 6 * cameras.project(fit.camera, smplx.pose(model, fit.motion).vertices[0])[0]
     low, high = pixels.min(axis=0), pixels.max(axis=0)
     changed = (images[0] != 100).any(axis=-1)
     columns = np.flatnonzero(changed.any(axis=0))
-    assert abs(columns[0] - max(low[0], 0)) < 2 and abs(columns[-1] + 1 - min(high[0], 128)) < 2
+    assert abs(columns[0] - max(low[0], 0)) < 2 and abs(columns[-1] + 1 - min(high[0], 6 * 128)) < 2
     assert (images[1][~changed] == 101).all()
 
 
@@ -62,9 +65,9 @@ def test_lines_are_as_long_as_the_error(drawn):
     _, _, marks, images = drawn
     dots = (images[0] == overlay.DOTS["face"]).all(axis=-1)
     lines = (images[0] == overlay.MISS).all(axis=-1)
-    seen = body_points.ibug(marks.face)[0, :, :2]
+    seen = 6 * body_points.ibug(marks.face)[0, :, :2]
     assert all(dots[int(y), int(x)] for x, y in seen)
-    assert np.flatnonzero(lines.any(axis=0))[0] == pytest.approx(np.floor(seen[:, 0].min() - 12), abs=1)
+    assert np.flatnonzero(lines.any(axis=0))[0] == pytest.approx(np.floor(seen[:, 0].min() - 6 * 12), abs=1)
     assert not (images[0] == overlay.DOTS["joint"]).all(axis=-1).any()  # not confident
 
 

@@ -64,14 +64,6 @@ def test_the_same_landmarks_give_the_same_fit(model, landmarks, fitted):
         np.testing.assert_array_equal(first, second)
 
 
-def test_padding_does_not_show(model, landmarks, fitted, monkeypatch):
-    monkeypatch.setattr(solve, "LENGTHS", (FRAMES,))
-    bare = solve.fit(model, landmarks)
-    np.testing.assert_allclose(bare.camera.focal, fitted.camera.focal, rtol=0.02)
-    assert head_error(model, bare.motion, fitted.motion).max() < 0.5
-    np.testing.assert_allclose(bare.motion.expression, fitted.motion.expression, atol=0.05)
-
-
 def test_progress_goes_from_nothing_to_everything(model, landmarks):
     told = []
     solve.fit(model, landmarks, report=told.append)
@@ -131,16 +123,17 @@ def test_a_face_of_51_points_is_enough_for_other_bodies(model, landmarks, clip):
 def test_long_clips_are_joined_from_windows(model, monkeypatch):
     motion, camera = truth.clip(model, seed=2, frames=26)
     landmarks = truth.landmarks(model, motion, camera, noise=0.0)
-    whole = solve.fit(model, landmarks, focal=float(camera.focal))
-    monkeypatch.setattr(solve, "LENGTHS", (6, 16))
-    monkeypatch.setattr(solve, "SPREAD", 6)
+    monkeypatch.setattr(solve, "LENGTHS", (16,))
+    monkeypatch.setattr(solve, "SPREAD", 13)
     monkeypatch.setattr(solve, "OVERLAP", 4)
     told = []
-    parts = solve.fit(model, landmarks, focal=float(camera.focal), report=told.append)
-    assert parts.motion.transl.shape == (26, 3) and told == sorted(told) and told[-1] == 1.0
-    assert parts.quality.reprojection.max() < 0.02
-    assert head_error(model, whole.motion, parts.motion).max() < 4
-    assert parts.quality.jitter.max() < 1.5 * whole.quality.jitter.max()
+    found = solve.fit(model, landmarks, focal=float(camera.focal), report=told.append)
+    assert found.motion.transl.shape == (26, 3) and told == sorted(told) and told[-1] == 1.0
+    assert found.quality.reprojection.max() < 0.02
+    assert head_error(model, motion, found.motion).max() < 5
+    turns = np.linalg.norm(np.diff(found.motion.body_pose, axis=0), axis=-1)
+    true_turns = np.linalg.norm(np.diff(motion.body_pose, axis=0), axis=-1)
+    assert turns.max() < 2 * true_turns.max()  # no jump where windows meet
 
 
 def test_no_face_at_all_is_an_error(model, landmarks):

@@ -41,7 +41,7 @@ class Deviations:
     features: float = 0.04
     lips: float = 0.03
     pairs: float = 0.015
-    arms: float = 0.35
+    arms: float = 0.2
     legs: float = 0.8
     hands: float = 0.12
 
@@ -88,7 +88,7 @@ def assemble(
         return np.concatenate([values, np.repeat(values[-1:], length - frames, axis=0)]).astype(np.float32)
 
     exists = np.arange(length) < frames
-    prior = priors.prior(model, pad(begun.place), max(landmarks.size), focal, begun.held)
+    prior = priors.prior(model, pad(begun.place), max(landmarks.size), focal, begun.held, begun.hanging)
     problem = Problem(
         points=points,
         prior=prior,
@@ -100,8 +100,8 @@ def assemble(
         interocular=begun.interocular,
         exists=exists,
         continues=np.pad(np.asarray(begun.continues), (0, length - frames)),
-        fps=landmarks.fps,
-        size=landmarks.size,
+        principal=np.array(landmarks.size[::-1], np.float32) / 2,
+        rate=np.asarray(landmarks.fps / 24.0, np.float32),
     )
     return Assembled(problem=problem, start=_turned(free.zeros(model, length), prior, pad(begun.turn)))
 

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vlogger_jax.body import camera as cameras
-from vlogger_jax.core.records import record, static
+from vlogger_jax.core.records import record
 from vlogger_jax.core.typing import Array, Bool, Float
 from vlogger_jax.fit import unknowns as free
 from vlogger_jax.fit.points import Points
@@ -35,7 +34,8 @@ class Problem:
         interocular: of the clip, pixels.
         exists: whether a frame is there at all.
         continues: whether it goes on from the frame before.
-        longer_side: of the image, pixels.
+        principal: point of the camera, pixels.
+        rate: frames/s over 24.
     """
 
     points: Points
@@ -48,8 +48,8 @@ class Problem:
     interocular: Float[Array, ""]
     exists: Bool[Array, "t"]
     continues: Bool[Array, "t"]
-    fps: float = static()
-    size: tuple[int, int] = static()
+    principal: Float[Array, "2"]
+    rate: Float[Array, ""]
 
 
 @record
@@ -82,9 +82,8 @@ def natural(prior: Prior, found: Unknowns) -> Unknowns:
 def residuals(found: Unknowns, problem: Problem, weights: Weights) -> dict[str, Array]:
     """Every term of the cost at `found`, in standard deviations."""
     values = natural(problem.prior, found)
-    _, camera, where = free.placed(values, problem.points, problem.size, problem.interocular, problem.fps)
-    pixels, _ = cameras.project(camera, where)
-    error = (pixels - problem.seen) / problem.interocular
+    placed = free.place(values, problem.points, problem.principal, problem.interocular)
+    error = (placed.pixels - problem.seen) / problem.interocular
     return {
         "projection": _projection(error, problem, weights),
         "distance": weights.distance * _distance(error, problem),
@@ -129,7 +128,7 @@ def _limits(values: Unknowns, problem: Problem) -> dict[str, Array]:
 
 def _temporal(values: Unknowns, problem: Problem, weights: Weights) -> dict[str, Array]:
     """First differences (the paper's) and second ones, as at 24 frames/s, within a shot."""
-    rate, prior, found = problem.fps / 24.0, problem.prior, {}
+    rate, prior, found = problem.rate, problem.prior, {}
     for name, value in free.per_frame(values).items():
         change = jnp.diff(value, axis=0) * rate
         bend = jnp.diff(change, axis=0) * rate

@@ -22,7 +22,8 @@ from vlogger_jax.fit.landmarks import Landmarks
 from vlogger_jax.fit.result import Fit
 
 LONGER_SIDE = 768
-"""Pixels: pictures are reduced by the whole number that brings their longer side nearest to this."""
+"""Pixels: large pictures are reduced by the whole number that brings their longer side nearest to this, small ones
+enlarged by the largest one that keeps it within."""
 
 OPACITY = 0.55
 """Of the body."""
@@ -44,11 +45,11 @@ OUTLINE = (255, 255, 255)
 _COLOURS = np.array([TINT.get(name, BODY) for name in names.LABELS], np.float32)
 
 
-def size_of(size: tuple[int, int]) -> tuple[tuple[int, int], int]:
-    """(height, width) of the overlay of a picture of `size`, and how many pixels of it make one."""
-    factor = max(1, round(max(size) / LONGER_SIDE))
-    factor = min(factor, *size)
-    return (size[0] // factor, size[1] // factor), factor
+def size_of(size: tuple[int, int]) -> tuple[tuple[int, int], int, int]:
+    """(height, width) of the overlay of a picture of `size`, what that is reduced by, and what it is enlarged by."""
+    reduced = min(max(1, round(max(size) / LONGER_SIDE)), *size)
+    enlarged = max(1, LONGER_SIDE // max(size))
+    return (size[0] // reduced * enlarged, size[1] // reduced * enlarged), reduced, enlarged
 
 
 def draw(
@@ -60,17 +61,18 @@ def draw(
         landmarks: that the fit was made of, of as many frames.
         frames: that the landmarks were found in, RGB.
     """
-    size, factor = size_of(landmarks.size)
-    view = cameras.crop(fit.camera, 0, 0, 1 / factor, size)
+    size, reduced, enlarged = size_of(landmarks.size)
+    scale = enlarged / reduced
+    view = cameras.crop(fit.camera, 0, 0, scale, size)
     seen, fitted, confidence, faces = _points(model, fit, landmarks)
     body = jax.device_put(model)
     for i, frame in enumerate(frames):
-        picture = _reduced(frame, size, factor)
+        picture = _reduced(frame, reduced).repeat(enlarged, axis=0).repeat(enlarged, axis=1)
         colour, covered = map(np.asarray, _drawn(body, _one(fit.motion, i), view))
         picture = np.where(covered[..., None], (1 - OPACITY) * picture + OPACITY * colour, picture)
         canvas = np.round(picture).astype(np.uint8)
         canvas[_outline(np.asarray(fit.matte[i]), size)] = OUTLINE
-        _mark(canvas, seen[i] / factor, fitted[i] / factor, confidence[i] > CONFIDENT, faces)
+        _mark(canvas, seen[i] * scale, fitted[i] * scale, confidence[i] > CONFIDENT, faces)
         yield canvas
 
 
@@ -123,11 +125,11 @@ def _projected(points: body_points.Points, motion: Motion, camera: Camera) -> Ar
     return cameras.project(camera, body_points.place(points, motion)[0])[0]
 
 
-def _reduced(frame: np.ndarray, size: tuple[int, int], factor: int) -> Float[np.ndarray, "h w 3"]:
-    """Means over `factor` by `factor` pixels."""
-    h, w = size
+def _reduced(frame: np.ndarray, factor: int) -> Float[np.ndarray, "h w 3"]:
+    """Means over `factor` by `factor` pixels; what is left at the right and lower border is cut off."""
+    h, w = frame.shape[0] // factor, frame.shape[1] // factor
     boxes = frame[: h * factor, : w * factor].reshape(h, factor, w, factor, 3)
-    return boxes.astype(np.float32).mean(axis=(1, 3)) if factor > 1 else boxes[:, 0, :, 0].astype(np.float32)
+    return boxes.astype(np.float32).mean(axis=(1, 3)) if factor > 1 else frame.astype(np.float32)
 
 
 def _outline(matte: np.ndarray, size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:

@@ -6,13 +6,12 @@ corners' shape, expression and skinning, so that the same body layer poses a few
 
 import dataclasses
 
-import jax.numpy as jnp
 import numpy as np
 
 from vlogger_jax.body import names
 from vlogger_jax.body.smplx import BodyModel, Posed, pose
 from vlogger_jax.core.records import Motion, record, static
-from vlogger_jax.core.typing import Array, Float, Int
+from vlogger_jax.core.typing import Array, Float, Int, namespace
 from vlogger_jax.fit.landmarks import Landmarks
 
 IBUG = (
@@ -115,8 +114,8 @@ def reduce(model: BodyModel) -> Points:
 def place(points: Points, motion: Motion) -> tuple[Float[Array, "t n 3"], Posed]:
     """Where the observed points of the body are, metres: first the face, then `Points.joints`."""
     posed = pose(points.body, motion)
-    found = jnp.concatenate([posed.vertices[..., points.face, :], posed.joints[..., points.joints, :]], axis=-2)
-    return found, posed
+    parts = [posed.vertices[..., points.face, :], posed.joints[..., points.joints, :]]
+    return namespace(*parts).concatenate(parts, axis=-2), posed
 
 
 def observed(landmarks: Landmarks, dense: bool) -> tuple[Float[np.ndarray, "t n 2"], Float[np.ndarray, "t n"]]:

@@ -86,7 +86,7 @@ def prepare(
         ]
     )
     # (difference) and (bend) of the k-th cosine are its first and second power of 2 - 2 cos(pi k / t).
-    rate = problem.fps / 24.0
+    rate = problem.rate
     step = 2.0 - 2.0 * jnp.cos(jnp.pi * jnp.arange(len(problem.exists)) / count)
     slow, fast = (weights.difference * rate) ** 2 * step, (weights.bend * rate**2) ** 2 * step**2
     prior = problem.prior

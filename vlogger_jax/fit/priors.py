@@ -7,6 +7,7 @@ radians elsewhere. Tables give the left side and the middle; the right side mirr
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -40,8 +41,8 @@ LIMITS = {  # what a joint can reach
 
 TYPICAL = {  # mean and standard deviation
     "pelvis": ((0, 8), (0, 30), (0, 6)),
-    "hip": ((0, 20), (0, 8), (0, 8)),
-    "knee": ((0, 20), (0, 3), (0, 2)),
+    "hip": ((0, 45), (0, 12), (0, 12)),
+    "knee": ((0, 45), (0, 3), (0, 2)),
     "ankle": ((0, 0), (0, 0), (0, 0)),
     "foot": ((0, 0), (0, 0), (0, 0)),
     "spine": ((1, 3), (0, 4), (0, 3)),
@@ -60,6 +61,12 @@ TYPICAL = {  # mean and standard deviation
 }
 """Fingers from the mean hand of the body."""
 
+HANGING = {
+    **{"collar": ((0, 4), (0, 6), (-4, 5)), "shoulder": ((0, 18), (-8, 22), (-72, 20))},
+    **{"elbow": ((0, 25), (-20, 40), (0, 3)), "wrist": ((0, 15), (0, 10), (0, 20))},
+}
+"""`TYPICAL` of an arm whose hand is not seen: were it raised, it would be."""
+
 CHANGE = {  # how far a joint typically turns in 1/24 s, and by how much that differs from the 1/24 s before
     **dict.fromkeys(("pelvis", "hip", "knee", "ankle", "foot", "spine"), (1.0, 0.1)),
     **{"neck": (2.0, 0.2), "head": (2.5, 0.25), "collar": (2.0, 0.3), "shoulder": (6.0, 2.0), "elbow": (8.0, 3.0)},
@@ -67,8 +74,8 @@ CHANGE = {  # how far a joint typically turns in 1/24 s, and by how much that di
     **{"finger1": (10.0, 5.0), "finger2": (10.0, 5.0), "finger3": (8.0, 4.0), "thumb": (8.0, 4.0)},
 }
 
-FOCAL, FOCAL_SPREAD, KNOWN_FOCAL_SPREAD = 1.2, 0.25, 0.03
-"""Focal length over the image's longer side, and the spread of its logarithm: guessed, and where a file tells."""
+FOCAL, FOCAL_SPREAD = 1.2, 0.25
+"""Focal length over the image's longer side where nothing tells it, and the spread of its logarithm."""
 
 PLACE_SPREAD = (2.0, 2.0, 0.5)
 """Around where the fit starts: inter-ocular distances along x and y, logarithm of the depth."""
@@ -114,12 +121,12 @@ def with_shared(believed: Prior, known: Unknowns) -> Prior:
 
 def joint_limits() -> Float[np.ndarray, "55 3 2"]:
     """Lowest and highest angle of every joint about each axis, radians."""
-    return _per_joint(LIMITS, lambda low, high: (-high, -low))
+    return _per_joint(LIMITS, _mirror_interval)
 
 
 def typical_pose() -> Float[np.ndarray, "55 3 2"]:
     """Mean and standard deviation of the angle of every joint about each axis, radians; fingers from the mean hand."""
-    return _per_joint(TYPICAL, lambda mean, spread: (-mean, spread))
+    return _per_joint(TYPICAL, _mirror_mean)
 
 
 def prior(
@@ -128,6 +135,7 @@ def prior(
     longer_side: int,
     focal: float | None = None,
     held: frozenset[str] = frozenset(),
+    hanging: frozenset[str] = frozenset(),
 ) -> Prior:
     """The prior of a clip.
 
@@ -136,11 +144,16 @@ def prior(
         longer_side: of the image, pixels.
         focal: length, pixels, where it is known.
         held: names of joints that are not looked for, since nothing shows them.
+        hanging: which arms, `left` or `right`, show no hand.
     """
     pose, limits = typical_pose(), joint_limits()
     limits[0] = (-np.inf, np.inf)
     free = np.array([name not in held for name in names.JOINTS], np.float32)[:, None]
     mean = pose[..., 0].copy()
+    lowered = _per_joint(TYPICAL | HANGING, _mirror_mean)[..., 0]
+    for index, name in enumerate(names.JOINTS):
+        if name.split("_")[0] in hanging and _kind(name) in HANGING:
+            mean[index] = lowered[index]
     hands = np.concatenate([model.left_hand.mean, model.right_hand.mean]).reshape(30, 3)
     mean[25:] += hands
     limits[25:] += hands[..., None]
@@ -166,7 +179,7 @@ def prior(
         spread=one_frame(
             pose[..., 1] * free,
             1.0,
-            KNOWN_FOCAL_SPREAD if focal else FOCAL_SPREAD,
+            0.0 if focal else FOCAL_SPREAD,
             PLACE_SPREAD,
             EXPRESSION_SPREAD if bounded else 1.0,
         ),
@@ -177,7 +190,19 @@ def prior(
     )
 
 
-def _per_joint(table: dict[str, tuple], mirror) -> np.ndarray:
+Angle = float | int
+
+
+def _mirror_interval(low: Angle, high: Angle) -> tuple[Angle, Angle]:
+    return -high, -low
+
+
+def _mirror_mean(mean: Angle, spread: Angle) -> tuple[Angle, Angle]:
+    return -mean, spread
+
+
+def _per_joint(table: dict[str, tuple], mirror: Callable[[Angle, Angle], tuple[Angle, Angle]]) -> np.ndarray:
+    """[55, 3, 2], radians; `mirror` is what becomes of a pair about y or z on the right side."""
     found = []
     for name in names.JOINTS:
         x, y, z = table[_kind(name)]

@@ -70,12 +70,21 @@ def load(path: str | Path) -> Fit:
         UserError: if it is not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = dict(file.items())
         kind, version = str(arrays["format"]), int(arrays["version"])
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist", "Check the path") from error
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise UserError(f"{path} is not a fit", "Give a file that `vlogger fit` wrote") from error
     if kind != FORMAT:
         raise UserError(f"{path} holds {kind!r}, not {FORMAT!r}", "Give a file that `vlogger fit` wrote")
@@ -88,9 +97,24 @@ def load(path: str | Path) -> Fit:
             part: _record(arrays, part, cls)
             for part, cls in (("motion", Motion), ("camera", Camera), ("quality", Quality))
         }
-        return Fit(matte=arrays["matte"], **parts)
+        fit = Fit(matte=arrays["matte"], **parts)
+        _check(fit)
+        return fit
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}", "Fit again") from error
+
+
+def _check(fit: Fit) -> None:
+    """Raise ValueError where the parts of a fit do not go together, or hold what is not a number."""
+    lengths = {len(fit.motion.transl), len(fit.quality.good), len(fit.matte)}
+    if len(lengths) != 1 or not min(lengths):
+        raise ValueError(f"motion, quality and matte are of {sorted(lengths)} frames")
+    if fit.motion.transl.ndim != 2 or fit.camera.focal.ndim:
+        raise ValueError("it holds several clips or cameras")
+    for part in (fit.motion, fit.camera):
+        for name, value in vars(part).items():
+            if isinstance(value, np.ndarray) and not np.isfinite(value).all():
+                raise ValueError(f"{name} is not finite")
 
 
 def _record(arrays: dict[str, np.ndarray], part: str, cls: type) -> Any:

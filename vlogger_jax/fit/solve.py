@@ -8,13 +8,14 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 
 import jax
 import numpy as np
 
+from vlogger_jax.body import camera as cameras
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
-from vlogger_jax.core.records import Camera, Motion
 from vlogger_jax.core.typing import Array
 from vlogger_jax.fit import assemble, least_squares, objective, precondition, priors, quality, start
 from vlogger_jax.fit import points as body_points
@@ -83,9 +84,7 @@ def fit(
         values = _solve(make, landmarks, begun, report)
     else:
         values = _solve_windows(make, landmarks, begun, report)
-    motion, camera = _result(model, values, landmarks, begun.interocular)
-    measured = quality.measure(model, motion, camera, landmarks)
-    return Fit(motion=motion, camera=camera, matte=np.asarray(landmarks.matte), quality=measured)
+    return _result(model, values, landmarks, begun.interocular, focal)
 
 
 @jax.jit
@@ -105,6 +104,7 @@ def _step(state: least_squares.State, problem: Problem, weights: Weights, invers
 
 
 _prepare = jax.jit(precondition.prepare)
+_natural = jax.jit(objective.natural)
 
 
 def _solve(
@@ -137,10 +137,7 @@ def _solve(
         at = state.at
         report((stage + 1) / len(STAGES))
     values = jax.tree.map(np.asarray, _natural(problem.prior, at))
-    return free.with_frames(values, lambda value: value[:frames])
-
-
-_natural = jax.jit(objective.natural)
+    return free.with_frames(values, itemgetter(slice(frames)))
 
 
 def _solve_windows(
@@ -168,12 +165,23 @@ def _solve_windows(
     return whole
 
 
-def _result(model: BodyModel, values: Unknowns, landmarks: Landmarks, interocular: Array) -> tuple[Motion, Camera]:
+def _result(
+    model: BodyModel, values: Unknowns, landmarks: Landmarks, interocular: Array, focal: float | int | None
+) -> Fit:
     if model.expression_names:
         values = dataclasses.replace(values, expression=np.clip(values.expression, 0.0, 1.0))
+    camera = cameras.from_focal(focal or math.exp(values.focal), landmarks.size)
     points = body_points.reduce(model)
-    motion, camera, _ = _placed(values, points, landmarks.size, interocular, landmarks.fps)
-    return jax.tree.map(np.asarray, (motion, camera))
-
-
-_placed = jax.jit(free.placed, static_argnums=(2, 4))
+    pieces = [slice(first, first + LENGTHS[-1]) for first in range(0, len(values.place), LENGTHS[-1])]
+    parts = [
+        free.place(free.with_frames(values, itemgetter(piece)), points, camera.principal, interocular)
+        for piece in pieces
+    ]
+    motion = free.motion_of(values, model, landmarks.fps)
+    features = np.concatenate([part.features for part in parts])
+    return Fit(
+        motion=dataclasses.replace(motion, transl=np.concatenate([part.transl for part in parts])),
+        camera=camera,
+        matte=np.asarray(landmarks.matte),
+        quality=quality.measure(features, landmarks),
+    )

@@ -18,11 +18,11 @@ CUT = (0.6, 0.6, 0.15)
 """A face that moves farther than this from one frame to the next (inter-ocular distances, logarithm of its size) is in
 another shot."""
 
-SHOULDERS = (11, 12)
+SHOULDERS, KNEES, WRISTS = (11, 12), (25, 26), {"left": 15, "right": 16}
 """Among the points of MediaPipe Pose."""
 
 SEEN = 0.5
-"""Median confidence from which on shoulders count as seen, and the torso is looked for."""
+"""Confidence from which on these count as seen, and the pose of torso, legs and arms is looked for."""
 
 
 @record
@@ -35,6 +35,7 @@ class Start:
         interocular: pixels, of the whole clip.
         continues: whether it goes on from the frame before; where it does not, the video was cut.
         held: names of joints that nothing shows.
+        hanging: which arms, `left` or `right`, show no hand.
     """
 
     turn: Float[Array, "t 3"]
@@ -42,13 +43,15 @@ class Start:
     interocular: Float[Array, ""]
     continues: Bool[Array, "t"]
     held: frozenset[str] = static()
+    hanging: frozenset[str] = static()
 
 
 def begin(model: BodyModel, landmarks: Landmarks) -> Start:
     """Weak perspective: the rotation, scale and shift that take the body's face best to the landmarks, their own depth
     included (Kabsch 1976). Frames without a face take those of the nearest frame that has one.
 
-    A torso whose shoulders are not seen is held upright, facing the camera: neck and head turn instead. Legs are held.
+    A torso whose shoulders are not seen is held upright, facing the camera: neck and head turn instead. So are legs
+    whose knees are not seen, and arms that show no hand hang.
     """
     rest = np.asarray(pose(model, rest_motion(model)).joints)[0, ANCHOR - 10 : ANCHOR + 41]
     body = rest[RIGID] - rest[RIGID].mean(axis=0)
@@ -73,9 +76,16 @@ def begin(model: BodyModel, landmarks: Landmarks) -> Start:
         continues=np.append(False, (np.abs(np.diff(place, axis=0)) < CUT).all(axis=-1)),
         interocular=np.asarray(interocular, np.float32),
         held=_held(landmarks, with_face),
+        hanging=frozenset(side for side in WRISTS if not _shows_hand(landmarks, side)),
     )
 
 
 def _held(landmarks: Landmarks, with_face: np.ndarray) -> frozenset[str]:
-    shoulders = np.median(np.asarray(landmarks.pose_confidence)[with_face][:, SHOULDERS])
-    return frozenset(LEGS if shoulders >= SEEN else (*LEGS, *TORSO))
+    confidence = np.median(np.asarray(landmarks.pose_confidence)[with_face], axis=0)
+    hidden = [joints for joints, shown in ((TORSO, SHOULDERS), (LEGS, KNEES)) if confidence[list(shown)].min() < SEEN]
+    return frozenset(name for joints in hidden for name in joints)
+
+
+def _shows_hand(landmarks: Landmarks, side: str) -> bool:
+    wrist = np.asarray(landmarks.pose_confidence)[:, WRISTS[side]]
+    return max(wrist.max(), np.asarray(getattr(landmarks, f"{side}_hand_confidence")).max()) >= SEEN

@@ -8,17 +8,19 @@ length and depth only trade perspective, which keeps the least squares well cond
 import dataclasses
 from collections.abc import Callable
 
-import jax.numpy as jnp
 import numpy as np
 
 from vlogger_jax.body import camera as cameras
-from vlogger_jax.body.smplx import BodyModel, Posed
+from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.records import Camera, Motion, record
-from vlogger_jax.core.typing import Array, Float
+from vlogger_jax.core.typing import Array, Float, namespace
 from vlogger_jax.fit import points as body_points
 
 ANCHOR = 76 + 10
 """iBUG 27, the top of the nose, among the joints that `smplx.pose` reports."""
+
+ANY_SIZE, ANY_RATE = (1, 1), 24.0
+"""Of images and frames: no matter to where points are, and constants, lest every video need programs of its own."""
 
 
 @record
@@ -99,19 +101,51 @@ def zeros(model: BodyModel, frames: int) -> Unknowns:
     )
 
 
-def camera_of(values: Unknowns, size: tuple[int, int]) -> Camera:
-    """The camera of an image of `size` (height, width), its principal point in the middle."""
-    height, width = size
-    return Camera(
-        focal=jnp.exp(values.focal),
-        principal=np.array([width / 2, height / 2], np.float32),
+@record
+class Placed:
+    """Where the points of a body are.
+
+    Attributes:
+        transl: metres, as in `Motion`.
+        pixels: of the observed points.
+        features: pixels of iBUG points 17-67.
+    """
+
+    transl: Float[Array, "t 3"]
+    pixels: Float[Array, "t n 2"]
+    features: Float[Array, "t 51 2"]
+
+
+def place(
+    values: Unknowns, points: body_points.Points, principal: Float[Array, "2"], interocular: Float[Array, ""]
+) -> Placed:
+    """Pose `points` by `values`, with the anchor in its place.
+
+    Args:
+        principal: point of the camera, pixels.
+        interocular: distance of the clip, pixels.
+    """
+    xp = namespace(values.focal, values.place)
+    camera = Camera(
+        focal=xp.asarray(xp.exp(values.focal)),
+        principal=principal,
         rotation=cameras.FACING,
         translation=np.zeros(3, np.float32),
-        size=size,
+        size=ANY_SIZE,
+    )
+    where, posed = body_points.place(points, motion_of(values, points.body))
+    depth = camera.focal * xp.exp(values.place[..., 2:])
+    anchor = cameras.unproject(camera, values.place[..., None, :2] * interocular, depth)
+    transl = anchor - posed.joints[..., ANCHOR : ANCHOR + 1, :]
+    features = posed.joints[..., ANCHOR - 10 : ANCHOR + 41, :]
+    return Placed(
+        transl=transl[..., 0, :],
+        pixels=cameras.project(camera, where + transl)[0],
+        features=cameras.project(camera, features + transl)[0],
     )
 
 
-def motion_of(values: Unknowns, model: BodyModel, fps: float) -> Motion:
+def motion_of(values: Unknowns, model: BodyModel, fps: float = ANY_RATE) -> Motion:
     """The motion at `transl` 0."""
     return Motion(
         betas=values.betas,
@@ -123,26 +157,7 @@ def motion_of(values: Unknowns, model: BodyModel, fps: float) -> Motion:
         reye_pose=values.eyes[..., 1, :],
         left_hand_pose=values.left_hand,
         right_hand_pose=values.right_hand,
-        transl=jnp.zeros_like(values.orient),
+        transl=0.0 * values.orient,
         fps=fps,
         body=model.name,
     )
-
-
-def translation_of(
-    values: Unknowns, posed: Posed, camera: Camera, interocular: Float[Array, ""]
-) -> Float[Array, "t 3"]:
-    """The `transl` that puts the anchor of a body posed at `transl` 0 in its place."""
-    depth = camera.focal * jnp.exp(values.place[..., 2])
-    anchor = cameras.unproject(camera, values.place[..., None, :2] * interocular, depth[..., None])[..., 0, :]
-    return anchor - posed.joints[..., ANCHOR, :]
-
-
-def placed(
-    values: Unknowns, points: body_points.Points, size: tuple[int, int], interocular: Float[Array, ""], fps: float
-) -> tuple[Motion, Camera, Float[Array, "t n 3"]]:
-    """Motion and camera of `values`, and where `points` are, metres, world."""
-    camera, motion = camera_of(values, size), motion_of(values, points.body, fps)
-    where, posed = body_points.place(points, motion)
-    transl = translation_of(values, posed, camera, interocular)
-    return dataclasses.replace(motion, transl=transl), camera, where + transl[..., None, :]
