@@ -3,6 +3,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.optimize
 
 from vlogger_jax.fit import least_squares
 
@@ -65,3 +66,20 @@ def test_the_inverse_as_preconditioner_needs_one_iteration():
         return run(lambda x: matrix @ x - target, jnp.zeros(12), 1, precondition, iterations=1)[1][1] - least
 
     assert excess(lambda v: inverse @ v) < 0.05 < 0.5 < excess(identity)
+
+
+def test_the_minimum_is_scipys():
+    """A sum of two Gaussians fitted to noisy samples, against scipy.optimize.least_squares."""
+    x = np.linspace(-3, 3, 60)
+    rng = np.random.default_rng(3)
+    truth = np.array([1.0, -0.8, 0.6, 0.7, 1.2, 0.4])
+
+    def model(p, xp):
+        return p[0] * xp.exp(-(((x - p[1]) / p[2]) ** 2)) + p[3] * xp.exp(-(((x - p[4]) / p[5]) ** 2))
+
+    seen = model(truth, np) + 0.02 * rng.standard_normal(60)
+    start = truth + 0.2 * rng.standard_normal(6)
+    theirs = scipy.optimize.least_squares(lambda p: model(p, np) - seen, start)
+    state, _ = run(lambda p: model(p, jnp) - jnp.float32(seen), jnp.float32(start), 60)
+    np.testing.assert_allclose(state.at, theirs.x, atol=2e-3)
+    np.testing.assert_allclose(state.cost, theirs.cost, rtol=1e-3)

@@ -35,7 +35,7 @@ OVERLAP = 32
 STAGES = (
     Weights(tolerance=30.0, hands=0.02, distance=0.0, pose=3.0, betas=3.0, expression=3.0, difference=2.0, bend=1.0),
     Weights(tolerance=15.0, hands=0.2, distance=0.5, pose=1.5, betas=1.0, expression=1.0, difference=1.0, bend=1.0),
-    Weights(tolerance=5.0, hands=1.0, distance=1.0, pose=1.0, betas=1.0, expression=1.0, difference=1.0, bend=1.5),
+    Weights(tolerance=5.0, hands=1.0, distance=1.0, pose=1.0, betas=1.0, expression=1.0, difference=1.0, bend=1.8),
 )
 """First where head and arms are, then how they are turned, then the details."""
 

@@ -88,4 +88,4 @@ def _held(landmarks: Landmarks, with_face: np.ndarray) -> frozenset[str]:
 
 def _shows_hand(landmarks: Landmarks, side: str) -> bool:
     wrist = np.asarray(landmarks.pose_confidence)[:, WRISTS[side]]
-    return max(wrist.max(), np.asarray(getattr(landmarks, f"{side}_hand_confidence")).max()) >= SEEN
+    return bool(max(wrist.max(), np.asarray(getattr(landmarks, f"{side}_hand_confidence")).max()) >= SEEN)
