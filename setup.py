@@ -77,7 +77,7 @@ setup(
     },
     include_package_data=False,
     install_requires=[
-        "av>=14",
+        "av>=18",
         "flax>=0.12.8",
         "grain>=0.2.11",
         "jax>=0.10.2",
@@ -93,6 +93,7 @@ setup(
         "safetensors>=0.5",
         "scikit-image>=0.25",
         "scipy>=1.14",
+        "soxr>=0.5",
         "tensorflow-datasets>=4.9.10",
         "typer>=0.29",
     ],

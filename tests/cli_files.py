@@ -47,13 +47,14 @@ def fit(frames=FRAMES, size=SIZE, distance=1.0, body=None):
         quality=Quality(
             **dict.fromkeys(("face", "torso"), ones),
             **dict.fromkeys(("reprojection", "left_hand", "right_hand", "jitter"), zeros),
+            inside=np.ones(frames, np.float32),
             good=np.ones(frames, bool),
         ),
     )
 
 
 def write_fit(path, value=None, **changes):
-    np.savez_compressed(path, **(result.save(value or fit()) | changes))
+    np.savez_compressed(path, **(result.arrays_of(value or fit()) | changes))
 
 
 def make(folder: Path) -> Path:

@@ -9,6 +9,7 @@ import jax
 import pytest
 
 from vlogger_jax import console
+from vlogger_jax.media import atomic
 
 
 def test_without_a_terminal_short_work_says_nothing(capsys):
@@ -42,16 +43,25 @@ def test_an_interrupt_that_python_drops_comes_with_the_next_report(monkeypatch):
         def __del__(self):
             signal.raise_signal(signal.SIGINT)
 
-    dropped = []
-    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
     with console.progress() as begin:
         report = begin("work")
         report(0.1)
         Dropping()
-        assert len(dropped) == 1
+        assert told == []  # no traceback for what the user wanted
         with pytest.raises(KeyboardInterrupt):
             report(0.2)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert sys.unraisablehook == told.append
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_ends_clear_away_too(number, tmp_path):
+    with pytest.raises(SystemExit) as ended, console.progress(), atomic.replacing(tmp_path / "x.npz"):
+        signal.raise_signal(number)
+    assert ended.value.code == 128 + number and list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 @pytest.fixture

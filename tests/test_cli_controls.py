@@ -21,8 +21,8 @@ REFUSED = {  # how the message goes on after "error: "
         f"controls --fit {{f}}/{name} {GOOD}": f".*{name}.* {reason}"
         for name, reason in {
             "missing.npz": "does not exist",
-            "folder.npz": "is not a fit",
-            "empty.npz": "is not a fit",
+            "folder.npz": "is a folder",
+            "empty.npz": "is empty",
             "text.npz": "is not a fit",
             "noise.png": "is not a fit",
             "fit_truncated.npz": "is not a fit",

@@ -24,6 +24,7 @@ app = typer.Typer(
 
 def main() -> None:
     """The console script."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files are no reason to fail
     sys.exit(run(sys.argv[1:]))
 
 
@@ -113,13 +114,24 @@ def controls(
         Path | None, typer.Option(help="What `vlogger fit` wrote for the reference; else it is fitted now.")
     ] = None,
     body: Annotated[Path | None, typer.Option(help="The SMPLX_*.npz that the fit was made with, if any.")] = None,
+    landmark_model: Annotated[
+        Path | None, typer.Option(help="MediaPipe's holistic_landmarker.task, for releases without models.")
+    ] = None,
     size: Annotated[int, typer.Option(help="Pixels to a side of each control.")] = 256,
 ) -> None:
     """Show what the video network is told: a motion on the person of a picture, as images."""
     from vlogger_jax import control_video
 
     control_video.controls_file(
-        control_video.Request(fit=fit, reference=reference, out=out, reference_fit=reference_fit, body=body, size=size)
+        control_video.Request(
+            fit=fit,
+            reference=reference,
+            out=out,
+            reference_fit=reference_fit,
+            landmark_model=landmark_model,
+            body=body,
+            size=size,
+        )
     )
 
 

@@ -75,7 +75,7 @@ def _checked(report: Report, check: Callable[[], None]) -> Report:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[Callable[[], None]]:
-    """What this gives raises KeyboardInterrupt again if there was one.
+    """What this gives raises KeyboardInterrupt again if there was one; SIGTERM and SIGHUP end with 128 + their number.
 
     Ctrl-C while JAX compiles may be raised in a callback of the garbage collector, where Python drops it.
     """
@@ -86,19 +86,30 @@ def _interruptible() -> Iterator[Callable[[], None]]:
         interrupted = True
         raise KeyboardInterrupt
 
+    def end(number: int, where: types.FrameType | None) -> None:
+        raise SystemExit(128 + number)  # which lets files be cleared away, as death by a signal does not
+
     def check() -> None:
         if interrupted:
             raise KeyboardInterrupt
 
+    def dropped(what: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(what.exc_type, KeyboardInterrupt):
+            hook(what)
+
+    wanted = {signal.SIGINT: (signal.default_int_handler, note)}
+    wanted |= dict.fromkeys((signal.SIGTERM, signal.SIGHUP), (signal.SIG_DFL, end))
     ours = threading.current_thread() is threading.main_thread()
-    ours = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, note)
+    usual = {number: before for number, (before, _) in wanted.items() if ours and signal.getsignal(number) is before}
+    hook, sys.unraisablehook = sys.unraisablehook, dropped
+    for number in usual:
+        signal.signal(number, wanted[number][1])
     try:
         yield check
     finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = hook
+        for number, before in usual.items():
+            signal.signal(number, before)
 
 
 def _plain(name: str) -> Report:

@@ -40,6 +40,7 @@ class Request:
     reference: Path
     out: Path
     reference_fit: Path | None = None
+    landmark_model: Path | None = None
     body: Path | None = None
     size: int = 256
 
@@ -88,7 +89,7 @@ def controls_file(request: Request) -> None:
         begin = stack.enter_context(console.progress())
         console.keep_compiled()
         if known is None:
-            found = fitting.detect(source, None, begin("finding the reference"))
+            found = fitting.detect(source, request.landmark_model, begin("finding the reference"))
             known = solve.fit(model, found, focal=source.focal, report=begin("fitting the reference"))
         framed = frame(model, known, next(source.frames()), request.size)
         report, count = begin("making controls"), len(fit.quality.good)

@@ -89,17 +89,17 @@ def fit_file(request: Request) -> None:
     known = None if request.landmarks is None else known_landmarks(request.landmarks, source)
     focal = source.focal if request.focal is None else request.focal
     with contextlib.ExitStack() as stack:
-        out = stack.enter_context(atomic.replacing(request.out))
-        saved = stack.enter_context(atomic.replacing(request.save_landmarks)) if request.save_landmarks else None
         show = stack.enter_context(_overlay_file(request, source)) if request.overlay else None
         begin = stack.enter_context(console.progress())
         console.keep_compiled()
-        found = known or detect(source, request.landmark_model, begin("finding the person"))
-        if saved:
-            marks.save(saved, found)
-        fit = solve.fit(model, found, focal=focal, report=begin("fitting the body"))
-        with out.open("wb") as file:
-            np.savez_compressed(file, **result.save(fit))
+        with contextlib.ExitStack() as results:  # which stay, whatever becomes of the overlay
+            out = results.enter_context(atomic.replacing(request.out))
+            saved = results.enter_context(atomic.replacing(request.save_landmarks)) if request.save_landmarks else None
+            found = known or detect(source, request.landmark_model, begin("finding the person"))
+            if saved:
+                marks.save(saved, found)
+            fit = solve.fit(model, found, focal=focal, report=begin("fitting the body"))
+            result.save(out, fit)
         if show:
             report, count = begin("drawing the overlay"), len(found.face)
             for i, frame in enumerate(overlay.draw(model, fit, found, source.frames())):

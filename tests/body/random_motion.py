@@ -6,49 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vlogger_jax.body import names, smplx
+from vlogger_jax.body import smplx
 from vlogger_jax.core.records import Motion
+from vlogger_jax.fit import priors
 
 SHORTEST = 1e-3
 """Metres; 1.7 % of the edges are shorter: around nails, lids and the corners of the mouth."""
 
-LIMITS = {  # degrees about x, y, z that a joint of the left side or the middle can reach, in SMPL-X's axes
-    "pelvis": ((-180, 180), (-180, 180), (-180, 180)),
-    "hip": ((-95, 20), (-20, 30), (-10, 40)),
-    "knee": ((0, 130), (-10, 10), (-5, 5)),
-    "ankle": ((-30, 40), (-20, 20), (-20, 20)),
-    "foot": ((-40, 30), (-5, 5), (-5, 5)),
-    "spine": ((-15, 25), (-20, 20), (-15, 15)),
-    "neck": ((-30, 35), (-40, 40), (-25, 25)),
-    "head": ((-30, 35), (-40, 40), (-25, 25)),
-    "collar": ((-10, 10), (-15, 15), (-10, 20)),
-    "shoulder": ((-50, 50), (-80, 30), (-85, 70)),
-    "elbow": ((-60, 80), (-140, 5), (-5, 5)),
-    "wrist": ((-40, 40), (-30, 25), (-60, 60)),
-    "jaw": ((0, 20), (-6, 6), (-3, 3)),
-    "eye": ((-25, 25), (-35, 35), (0, 0)),
-    "finger1": ((-10, 10), (-15, 15), (-85, 20)),
-    "finger2": ((-3, 3), (-3, 3), (-100, 5)),
-    "finger3": ((-3, 3), (-3, 3), (-75, 10)),
-    "thumb": ((-20, 35), (-30, 35), (-35, 25)),
-}
-
-
-def limits() -> np.ndarray:
-    """Radians, [55, 3, 2]; the right side mirrors the left."""
-    found = []
-    for name in names.JOINTS:
-        part = name.removeprefix("left_").removeprefix("right_")
-        kind = f"finger{part[-1]}" if part[:-1] in ("index", "middle", "ring", "pinky") else part.rstrip("123")
-        x, y, z = LIMITS[kind]
-        mirrored = name.startswith("right_")
-        found.append((x, (-y[1], -y[0]), (-z[1], -z[0])) if mirrored else (x, y, z))
-    return np.deg2rad(found)
-
 
 def sample(model: smplx.BodyModel, count: int, rng: np.random.Generator, betas: float, faces: bool) -> Motion:
-    """`count` people, one frame each: betas from N(0, betas²), few expressions if `faces`, angles within `LIMITS`."""
-    low, high = np.moveaxis(limits(), -1, 0)
+    """`count` people, one frame each: betas from N(0, betas²), few expressions if `faces`, possible angles."""
+    low, high = np.moveaxis(priors.joint_limits(), -1, 0)
     pose = rng.uniform(low, high, (count, 55, 3)).astype(np.float32)
     some = faces & (rng.uniform(size=(count, 1, model.num_expression)) < 0.15)
     return Motion(

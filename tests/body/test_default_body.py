@@ -15,6 +15,7 @@ from tests.body import random_motion
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, raster, smplx
 from vlogger_jax.core.records import Camera
+from vlogger_jax.fit import priors
 
 LABEL = {name: index for index, name in enumerate(names.LABELS)}
 INNER = tuple(LABEL[name] for name in ("upper teeth", "lower teeth", "tongue", "mouth cavity"))
@@ -238,7 +239,7 @@ def test_it_bends_without_breaking(model):
 
 @pytest.mark.slow
 def test_ten_thousand_random_poses_bend_without_breaking(model):
-    """Within `random_motion.LIMITS`, no NaN and no edge beyond 5 times its rest length; written to `RESULTS`."""
+    """Within `priors.LIMITS`, no NaN and no edge beyond 5 times its rest length; written to `RESULTS`."""
     start, count = 1, 10_000
     worst = random_motion.worst_stretch(model, count, seed=start)
     unfloored = random_motion.worst_stretch(model, count, seed=start, shortest=1e-6)
@@ -249,7 +250,7 @@ def test_ten_thousand_random_poses_bend_without_breaking(model):
         "versions": {name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}
         | {"python": platform.python_version()},
         "poses": count,
-        "limits_degrees": random_motion.LIMITS,
+        "limits_degrees": priors.LIMITS,
         "longest_edge_over_its_length_at_rest": {
             "mean person, edges under 1 mm counted as 1 mm": summary(worst),
             "mean person, all edges as they are": summary(unfloored),

@@ -110,6 +110,39 @@ def test_the_largest_of_several_is_taken_and_the_others_are_cut_off(caplog):
         assert f.matte[60, 160] == 0
 
 
+def test_after_a_cut_the_largest_is_taken_not_the_nearest():
+    frames = [picture((10, 40, 20))] * 3 + [picture((60, 40, 16), (140, 40, 40))] * 3
+    assert boxes(frames)[3:] == [(140, 40, 180, 80)] * 3
+
+
+def test_no_view_shows_the_others():
+    class Watching(Squares):
+        def look(self, picture):
+            assert set(np.unique(picture[..., 0])) <= {0, 1}
+            return super().look(picture)
+
+        def mesh(self, picture):
+            assert set(np.unique(picture[..., 0])) <= {0, 1}
+            return super().mesh(picture)
+
+    eyes = Watching(smallest=0.5)  # of the first view it is 0.46, of the second, which goes further down, 0.53
+    [found] = follow([picture((20, 40, 40), (30, 90, 20), size=(200, 200))], FPS, eyes)
+    assert around(found.seen.face) == pytest.approx((20, 40, 60, 80))
+    assert found.seen.pose is not None
+
+
+def test_faces_that_turn_out_to_be_none_are_not_mentioned(caplog):
+    """As in a picture that is upside down."""
+
+    class Fooled(Squares):
+        def _mesh(self, picture):
+            return None
+
+    with caplog.at_level(logging.WARNING):
+        assert boxes([picture((150, 50, 20), (20, 40, 40))], Fooled()) == [None]
+    assert not caplog.records
+
+
 def test_one_above_the_other():
     assert boxes([picture((80, 5, 20), (80, 60, 40))]) == [(80, 60, 120, 100)]
 

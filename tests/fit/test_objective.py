@@ -56,22 +56,11 @@ def values_of(motion, camera, interocular, model) -> Unknowns:
     )
 
 
-def standardised(values, prior) -> Unknowns:
-    return jax.tree.map(
-        lambda value, mean, spread: np.where(spread > 0, (value - mean) / np.where(spread > 0, spread, 1), 0).astype(
-            np.float32
-        ),
-        values,
-        prior.mean,
-        prior.spread,
-    )
-
-
 @pytest.fixture(scope="module")
 def at_truth(model, clip):
     motion, camera = clip
     problem = assembled(model, clip).problem
-    found = standardised(values_of(motion, camera, problem.interocular, model), problem.prior)
+    found = objective.standardised(problem.prior, values_of(motion, camera, problem.interocular, model))
     return problem, found, residuals_of(found, problem, EVEN)
 
 
@@ -98,6 +87,20 @@ def test_a_landmark_far_off_pulls_no_more_than_the_tolerance(at_truth):
     far = dataclasses.replace(problem, seen=problem.seen + np.float32([1e4, 0]))
     residuals = residuals_of(found, far, EVEN)["projection"]
     assert np.abs(residuals).max() <= EVEN.tolerance * (1 + 1e-5)
+    for away in (3.0, 40.0):  # Geman and McClure's s / sqrt(1 + s² / tolerance²)
+        moved = dataclasses.replace(problem, seen=problem.seen + np.float32([away, 0]))
+        bent = np.asarray(residuals_of(found, moved, EVEN)["projection"])[..., 0]
+        scaled = away / problem.interocular / problem.deviation
+        expected = -scaled / np.sqrt(1 + (scaled / EVEN.tolerance) ** 2) * np.sqrt(problem.confidence)
+        np.testing.assert_allclose(bent, expected, atol=0.03)
+
+
+def test_a_confidence_is_a_weight_of_the_square(at_truth):
+    problem, found, _ = at_truth
+    moved = dataclasses.replace(problem, seen=problem.seen + 5)
+    whole = residuals_of(found, moved, EVEN)
+    quarter = residuals_of(found, dataclasses.replace(moved, confidence=moved.confidence / 4), EVEN)
+    np.testing.assert_allclose(quarter["projection"], whole["projection"] / 2, rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_not_seen_does_not_count(at_truth):
@@ -135,8 +138,13 @@ def test_speed_counts_alike_at_any_rate(at_truth):
     )
     fast = dataclasses.replace(slow, jaw=slow.jaw / 2)
     once = residuals_of(slow, problem, EVEN)["difference jaw"]
-    twice = residuals_of(fast, dataclasses.replace(problem, rate=np.asarray(2.0, np.float32)), EVEN)["difference jaw"]
-    np.testing.assert_allclose(once, twice, rtol=1e-5)
+    doubled = dataclasses.replace(problem, rate=np.asarray(2.0, np.float32))
+    np.testing.assert_allclose(residuals_of(fast, doubled, EVEN)["difference jaw"], once, rtol=1e-5)
+    bent = np.arange(FRAMES, dtype=np.float32)[:, None] ** 2 * np.ones(3, np.float32)
+    once = residuals_of(dataclasses.replace(found, jaw=bent), problem, EVEN)["bend jaw"]
+    twice = residuals_of(dataclasses.replace(found, jaw=bent / 4), doubled, EVEN)["bend jaw"]
+    assert np.abs(once).max() > 0.1
+    np.testing.assert_allclose(twice, once, rtol=1e-4)
 
 
 def test_limits_push_back_from_beyond_only(at_truth):
@@ -146,7 +154,9 @@ def test_limits_push_back_from_beyond_only(at_truth):
     body = objective.natural(problem.prior, found).body
     bent = np.asarray(body).copy()
     bent[:, elbow, 1] = np.deg2rad(60)  # backwards
-    beyond = standardised(dataclasses.replace(objective.natural(problem.prior, found), body=bent), problem.prior)
+    beyond = objective.standardised(
+        problem.prior, dataclasses.replace(objective.natural(problem.prior, found), body=bent)
+    )
     found_limits = np.array(residuals_of(beyond, problem, EVEN)["limit body"])
     expected = (np.deg2rad(60) - problem.prior.high.body[0, elbow, 1]) / objective.LIMIT_TOLERANCE
     np.testing.assert_allclose(found_limits[:, elbow, 1], expected, rtol=1e-4)
@@ -161,6 +171,13 @@ def test_shared_priors_keep_their_weight_in_longer_clips(model, clip):
     of_one = residuals_of(dataclasses.replace(short.start, betas=ones), short.problem, EVEN)["prior betas"]
     of_four = residuals_of(dataclasses.replace(long.start, betas=ones), long.problem, EVEN)["prior betas"]
     np.testing.assert_allclose(of_four, np.sqrt(FRAMES) * of_one, rtol=1e-5)
+    one, four = (
+        residuals_of(dataclasses.replace(made.start, focal=np.ones((), np.float32)), made.problem, EVEN)
+        for made in (short, long)
+    )
+    assert float(four["prior focal"]) == pytest.approx(np.sqrt(FRAMES) * float(one["prior focal"]), rel=1e-5)
+    away = dataclasses.replace(short.start, place=np.ones((1, 3), np.float32))
+    np.testing.assert_allclose(residuals_of(away, short.problem, EVEN)["prior place"], 0.1, rtol=1e-5)
 
 
 def test_padding_adds_nothing_that_is_seen(model, clip):
@@ -187,13 +204,8 @@ def test_the_preconditioner_inverts_a_clip_whose_frames_are_alike(model, clip, p
     )
     weights = jax.tree.map(jnp.float32, dataclasses.replace(EVEN, bend=0.0))
     made = assembled(model, (still, camera), length=FRAMES + padding)
-    at = standardised(
-        free.with_frames(
-            values_of(still, camera, made.problem.interocular, model),
-            lambda v: np.concatenate([v, np.repeat(v[-1:], padding, axis=0)]),
-        ),
-        made.problem.prior,
-    )
+    values = values_of(still, camera, made.problem.interocular, model)
+    at = objective.standardised(made.problem.prior, free.padded(values, FRAMES + padding))
     transform = precondition.cosines(FRAMES, FRAMES + padding)
     inverse = jax.jit(precondition.prepare)(at, made.problem, weights, np.arange(2), transform, jnp.float32(10.0))
     matrix, unravel = normal_matrix(made.problem, at, weights, 10.0)
@@ -201,7 +213,8 @@ def test_the_preconditioner_inverts_a_clip_whose_frames_are_alike(model, clip, p
     direction = rng.standard_normal(len(matrix))
     vector = unravel(jnp.asarray(matrix @ direction, jnp.float32))
     found = ravel_pytree(jax.jit(partial(precondition.apply, inverse))(vector))[0]
-    exists = ravel_pytree(free.with_frames(at, lambda v: np.ones_like(v) * _existing(v, FRAMES)))[0] > 0
+    ones = jax.tree.map(np.ones_like, at)
+    exists = ravel_pytree(free.with_frames(ones, lambda v: v * _existing(v, FRAMES)))[0] > 0
     shared = len(direction) - sum(v.size for v in free.per_frame(at).values())
     assert shared == model.num_betas + 1
     error = np.asarray(found)[exists] - direction[exists]

@@ -35,7 +35,7 @@ def drawn():
     model, fit = model_file.default(), cli_files.fit(frames=2, size=(96, 128))
     marks = cli_files.landmarks(frames=2, size=(96, 128))
     points = body_points.reduce(model)
-    fitted = np.asarray(overlay._projected(points, fit.motion, fit.camera))
+    fitted = cameras.project(fit.camera, body_points.place(points, fit.motion)[0])[0]
     face = marks.face.copy()
     face[..., :2] = fitted[:, :478] + np.float32([12, 0])
     marks = dataclasses.replace(

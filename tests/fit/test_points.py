@@ -59,3 +59,10 @@ def test_mediapipes_face_points_lie_on_ibugs(model):
     posed = smplx.pose(reduced.body, smplx.rest_motion(model))
     distance = np.linalg.norm(points.ibug(posed.vertices[0, reduced.face]) - posed.joints[0, 76:127], axis=-1)
     assert np.median(distance) < 1e-3 and distance.max() < 6e-3
+
+
+def test_landmarks_of_ibug_are_means_of_mediapipes():
+    face = np.random.default_rng(0).uniform(0, 500, (2, 478, 3)).astype(np.float32)
+    found = points.ibug(face)
+    np.testing.assert_allclose(found[:, 10], (face[:, 168] + face[:, 6]) / 2, rtol=1e-6)
+    np.testing.assert_array_equal(found[:, 31], face[:, 61])

@@ -66,6 +66,15 @@ def test_coefficients_of_other_bodies_have_no_box(model):
     assert (believed.spread.expression == 1).all()
 
 
+def test_a_hand_of_another_body_may_be_straight(model):
+    """The mean hand of SMPL-X is half closed; limits are the joints', not relative to it."""
+    bent = np.tile(np.float32([0.1, 0.2, -0.9]), 15)
+    curled = dataclasses.replace(model, left_hand=dataclasses.replace(model.left_hand, mean=bent))
+    believed = priors.prior(curled, np.zeros((1, 3), np.float32), 512)
+    assert (believed.low.left_hand <= 0).all() and (believed.high.left_hand >= 0).all()
+    assert (believed.low.left_hand <= bent.reshape(15, 3)).all()
+
+
 def test_shared_values_can_be_held(model, believed):
     known = dataclasses.replace(believed.mean, betas=np.full(model.num_betas, 0.7, np.float32))
     held = priors.with_shared(believed, known)

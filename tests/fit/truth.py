@@ -56,7 +56,7 @@ def clip(model: smplx.BodyModel, seed: int, frames: int = 24, fps: float = 24.0)
         expression[:, model.expression_names.index(f"{name}Right")] = expression[
             :, model.expression_names.index(f"{name}Left")
         ]
-    since = (np.arange(frames) / fps + rng.uniform(0.3, 1.5)) % rng.uniform(1.6, 2.4) - 0.3  # s from a blink's middle
+    since = (np.arange(frames) / fps + rng.uniform(0.0, 1.6)) % 1.6 - 0.8  # s from a blink's middle
     blink = np.clip(1.5 - np.abs(since) / 0.08, 0, 1)
     for side in ("Left", "Right"):
         expression[:, model.expression_names.index(f"eyeBlink{side}")] = blink

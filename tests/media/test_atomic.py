@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import resource
 
@@ -100,6 +101,13 @@ def test_a_full_disk_is_a_user_error(tmp_path, small_disk):
     with pytest.raises(UserError, match="space"), atomic.replacing(tmp_path / "x") as temporary:
         temporary.write_bytes(bytes(100_000))
     assert os.listdir(tmp_path) == []
+
+
+def test_errors_about_other_files_pass(tmp_path):
+    full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "other"))
+    with pytest.raises(OSError) as caught, atomic.replacing(tmp_path / "x"):
+        raise full
+    assert caught.value is full and os.listdir(tmp_path) == []
 
 
 def test_a_disk_that_fills_up_while_a_video_is_written(tmp_path, small_disk):

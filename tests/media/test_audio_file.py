@@ -1,5 +1,6 @@
 """Sounds of any format, rate and number of channels."""
 
+import inspect
 import io
 import os
 import wave
@@ -11,11 +12,12 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.io import wavfile
 
 from tests.media.making import clicks, evenly, lag, numbered, video
 from vlogger_jax.core.errors import UserError
-from vlogger_jax.media import audio_file
+from vlogger_jax.media import audio_file, video_file
 
 
 def tone(seconds, rate, hertz=440.0):
@@ -61,6 +63,99 @@ def test_formats(tmp_path, container, subtype):
     assert abs(lag(found, x, 48_000)) < 0.001
     if exact:
         np.testing.assert_allclose(found, x, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_ogg_of_every_rate(tmp_path, rate, channels):
+    """Its timestamps stumble where the blocks change their length; the samples do not."""
+    x = clicks(2.0, rate) + 0.05 * np.random.default_rng(0).normal(size=2 * rate).astype(np.float32)
+    soundfile.write(tmp_path / "x.ogg", np.stack([x] * channels, -1), rate, format="OGG", subtype="VORBIS")
+    found = audio_file.read(tmp_path / "x.ogg", rate)
+    assert len(found) == len(x)
+    assert lag(found, x, rate) == 0
+
+
+def long_sound(path, rate, seconds=40):
+    """A click every 50 to 130 ms, and a tone that rises."""
+    x = clicks(seconds, rate) * 0.5 + 0.3 * np.sin(np.arange(seconds * rate) ** 2 / rate / 50).astype(np.float32)
+    if path.suffix in (".mp4", ".mkv"):
+        times = [Fraction(1, 2), *(Fraction(1, 2) + i for i in range(1, seconds))]
+        return video(path, times, rate=1, sounds=[(x.astype(np.float32), rate, 0)])
+    kind = "FLOAT" if path.suffix == ".wav" else None
+    soundfile.write(path, x, rate, subtype=kind)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "mp4", "mkv"])
+@pytest.mark.parametrize(("theirs", "ours"), [(16_000, 16_000), (44_100, 16_000), (48_000, 16_000), (44_100, 22_050)])
+def test_a_part_is_a_part_of_the_whole(tmp_path, suffix, theirs, ours):
+    path = long_sound(tmp_path / f"x.{suffix}", theirs)
+    whole = audio_file.read(path, ours)
+    for start, duration in [(0, 1), (3.7, 0.5), (12.3, 1.1), (20, 4), (31.237, None), (38.9, 30), (20, 0), (50, 1)]:
+        first = round(Fraction(start).limit_denominator(10**6) * ours)
+        last = None if duration is None else first + round(Fraction(duration).limit_denominator(10**6) * ours)
+        found = audio_file.read(path, ours, start=start, duration=duration)
+        wanted = whole[first:last]
+        assert found.shape == wanted.shape, (start, duration)
+        # An AAC decoder makes some noise of its own, another one after seeking.
+        np.testing.assert_allclose(found, wanted, atol=0.05 if suffix == "mp4" else 2e-5, err_msg=f"{start} {duration}")
+        assert not len(found) or lag(found, wanted, ours) == 0
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp4"])
+def test_a_part_is_sought(tmp_path, monkeypatch, suffix):
+    """What is far before it is not decoded."""
+    path, decoded = long_sound(tmp_path / f"x.{suffix}", 16_000, 60), []
+    mono = audio_file._mono
+    monkeypatch.setattr(audio_file, "_mono", lambda frame: decoded.append(frame.samples) or mono(frame))
+    assert len(audio_file.read(path, start=40, duration=1)) == 16_000
+    assert sum(decoded) < 10 * 16_000
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_parts_of_a_sound_that_begins_late(tmp_path, suffix):
+    x = clicks(5, 48_000)
+    path = video(tmp_path / f"x.{suffix}", range(40), rate=1, sounds=[(x, 48_000, 30)])
+    whole = audio_file.read(path)
+    assert np.abs(whole[: 16_000 * 29]).max() == 0 and abs(lag(whole[16_000 * 30 :], clicks(5, 16_000), 16_000)) < 0.001
+    for start in (5, 20, 28.5, 31):
+        found = audio_file.read(path, start=start, duration=3)
+        np.testing.assert_allclose(found, whole[round(start * 16_000) :][:48_000], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "numbers", [dict(start=-1), dict(duration=-1), dict(start=np.nan), dict(duration=np.inf), dict(start=1e30)]
+)
+def test_parts_that_cannot_be(tmp_path, numbers):
+    audio_file.write(tmp_path / "x.wav", np.zeros(100, np.float32))
+    with pytest.raises(UserError, match=r"Give seconds|Give less"):
+        audio_file.read(tmp_path / "x.wav", **numbers)
+
+
+def spoiled(path, first):
+    """A video with two sound tracks, of which nobody knows what the first (or both) is."""
+    tracks = [(clicks(1.0, 48_000), 48_000, 0)] * 2
+    data = video(path, evenly(25, 25), sounds=tracks, container="matroska").read_bytes()
+    assert data.count(b"A_AAC") == 2
+    path.write_bytes(data.replace(b"A_AAC", b"A_XYZ", 1 if first else 2))
+    return path
+
+
+def test_a_track_of_no_known_kind_is_passed_over(tmp_path):
+    path = spoiled(tmp_path / "x.mkv", True)
+    assert lag(audio_file.read(path), clicks(1.0, 16_000), 16_000) == pytest.approx(0, abs=0.001)
+    assert video_file.probe(path).has_audio
+    with pytest.raises(UserError, match="no known kind"):
+        audio_file.read(path, track=0)
+
+
+def test_only_tracks_of_no_known_kind(tmp_path):
+    path = spoiled(tmp_path / "x.mkv", False)
+    assert not video_file.probe(path).has_audio
+    assert video_file.read_clip(path).waveform is None
+    with pytest.raises(UserError, match="no known kind"):
+        audio_file.read(path)
 
 
 def test_m4a(tmp_path):
@@ -137,14 +232,20 @@ def test_what_is_too_loud_is_scaled_as_a_whole(tmp_path):
     np.testing.assert_allclose(audio_file.read(tmp_path / "x.wav"), x / np.abs(x).max(), atol=1e-6)
 
 
-def test_a_sound_of_a_picture_on_the_cover_is_a_sound(tmp_path):
-    x = clicks(0.5, 44_100)
-    with av.open(str(tmp_path / "x.mkv"), "w") as opened:
-        stream = opened.add_stream("flac", rate=44_100, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.rint(x * 32767).astype(np.int16)[None], format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 44_100, 0, Fraction(1, 44_100)
-        opened.mux([*stream.encode(frame), *stream.encode(None)])
-    np.testing.assert_allclose(audio_file.read(tmp_path / "x.mkv", 44_100), x, atol=1e-4)
+def test_a_sound_with_a_picture_on_its_cover_is_a_sound(tmp_path):
+    x, cover, mp3 = clicks(0.5, 44_100), io.BytesIO(), io.BytesIO()
+    Image.fromarray(np.full((40, 40, 3), 99, np.uint8)).save(cover, "JPEG")
+    soundfile.write(mp3, x, 44_100, format="MP3", subtype="MPEG_LAYER_III")
+    picture = b"\0image/jpeg\0\3\0" + cover.getvalue()
+    tag = b"APIC" + len(picture).to_bytes(4, "big") + b"\0\0" + picture
+    length = bytes(len(tag) >> shift & 127 for shift in (21, 14, 7, 0))
+    path = tmp_path / "x.mp3"
+    path.write_bytes(b"ID3\3\0\0" + length + tag + mp3.getvalue())
+    with av.open(str(path)) as opened:
+        assert len(opened.streams.video) == 1  # the cover
+    assert lag(audio_file.read(path, 44_100), x, 44_100) == pytest.approx(0, abs=0.001)
+    with pytest.raises(UserError, match="a sound without pictures"):
+        video_file.probe(path)
 
 
 def test_gaps_stay_gaps(tmp_path):
@@ -190,6 +291,21 @@ def test_write_refuses(tmp_path, bad):
     with pytest.raises(UserError, match="wav"):
         audio_file.write(tmp_path / "x.mp3", np.zeros(10, np.float32))
     assert os.listdir(tmp_path) == ["x.wav"] and (tmp_path / "x.wav").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros(9, np.int16), np.zeros((9, 2), np.float32), np.zeros((), np.float32), np.zeros(9, bool)]
+)
+def test_write_takes_one_row_of_floats_only(wrong):
+    """Where types are not checked, as they are in tests."""
+    with pytest.raises(ValueError, match="mono, floats"):
+        inspect.unwrap(audio_file.check)(wrong, 16_000)
+
+
+@pytest.mark.parametrize("rate", [22_050.5, float("nan"), float("inf")])
+def test_rates_are_whole_numbers(rate):
+    with pytest.raises(UserError, match="a whole number"):
+        inspect.unwrap(audio_file._check_rate)(rate)
 
 
 @pytest.mark.parametrize("rate", [0, -1, 999, 10**7])

@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import sys
+import types
 import zlib
 
 import numpy as np
@@ -226,6 +228,53 @@ def test_a_huge_picture_is_refused_by_its_header(tmp_path):
         (tmp_path / "x.bmp").write_bytes(data)
         with pytest.raises(UserError, match="too large"):
             image_file.read(tmp_path / "x.bmp")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_beyond_the_limit_is_read_at_half_its_size(tmp_path, monkeypatch, caplog, progressive):
+    large = picture(200, 300)
+    Image.fromarray(large).save(tmp_path / "x.jpg", quality=98, subsampling=0, progressive=progressive)
+    for limit in (50_000, 20_000):  # Pillow warns of the one, refuses the other
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        caplog.clear()
+        near(image_file.read(tmp_path / "x.jpg").rgb, large.reshape(100, 2, 150, 2, 3).mean((1, 3)), 6)
+        assert "300 x 200 pixels are read as 150 x 100" in caplog.text
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    with pytest.raises(UserError, match="too large"):
+        image_file.read(tmp_path / "x.jpg")
+
+
+def test_heic_is_read_if_somebody_can(tmp_path, monkeypatch):
+    """By a stand-in for the package, whose pictures are PNG after the signature."""
+    png = io.BytesIO()
+    Image.fromarray(picture()).save(png, "PNG")
+    head = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    (tmp_path / "x.heic").write_bytes(head + png.getvalue())
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(UserError, match=r"HEIC picture, which is not read.*pillow_heif"):
+        image_file.read(tmp_path / "x.heic")
+
+    def opener(file, name):
+        return Image.open(io.BytesIO(file.read()[len(head) :]))
+
+    def register():
+        Image.register_open("HEIF", opener, lambda start: start[4:12] == b"ftypheic")
+
+    monkeypatch.setitem(sys.modules, "pillow_heif", types.SimpleNamespace(register_heif_opener=register))
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    near(image_file.read(tmp_path / "x.heic").rgb, picture(), 0)
+
+
+def test_a_tiff_of_a_rare_kind_is_not_called_damaged(tmp_path):
+    """Three channels of 32-bit floats, entry by entry."""
+    entries = [(256, 3, 2), (257, 3, 2), (258, 3, 32), (259, 3, 1), (262, 3, 2), (273, 4, 200), (277, 3, 3)]
+    entries += [(278, 3, 2), (279, 4, 48), (339, 3, 3)]
+    data = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries))
+    data += b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    (tmp_path / "x.tif").write_bytes(data.ljust(200, b"\0") + bytes(48))
+    with pytest.raises(UserError, match="of a kind that is not read"):
+        image_file.read(tmp_path / "x.tif")
 
 
 @pytest.mark.media

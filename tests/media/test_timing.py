@@ -35,7 +35,7 @@ def test_exact_rate(fps, rate):
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), 1e9, 1e-9])
 def test_impossible_rates(fps):
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=r"^fps is "):
         timing.exact_rate(fps)
 
 

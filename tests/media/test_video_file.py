@@ -71,6 +71,15 @@ def test_impossible_numbers(constant, numbers_wanted):
         video_file.frames(constant[1], **numbers_wanted)
 
 
+@pytest.mark.parametrize(
+    ("value", "advice"), [(-1, "0 or more"), (float("nan"), "0 or more"), (1e12, "less than 1e\\+09")]
+)
+@pytest.mark.parametrize("name", ["start", "duration"])
+def test_advice_on_impossible_times(constant, name, value, advice):
+    with pytest.raises(UserError, match=f"{name} is .*{advice}"):
+        video_file.frames(constant[1], **{name: value})
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
 def test_a_variable_rate(tmp_path, suffix):
     """As phones write: around 30 frames/s, with pauses."""
@@ -87,6 +96,28 @@ def test_a_variable_rate(tmp_path, suffix):
     assert abs(len(numbers(path)) / info.fps - info.duration) <= 1 / info.fps
 
 
+REORDERED = {
+    "a pause near the end": ([*evenly(60, 30), 2, 5, 5.03, 5.07], 5.10),
+    "pauses at both ends": ([0, 2, 2.03, 2.07, 9], 9.033),
+}
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("name", REORDERED)
+def test_a_variable_rate_in_another_order(tmp_path, suffix, name):
+    """With B-frames, durations in an mp4 are those between decodings: here up to 7 s too long or too short."""
+    times, lasts = REORDERED[name]
+    path = video(tmp_path / f"x.{suffix}", times, rate=30, options={"bf": "3"})
+    info, found = video_file.probe(path), numbers(path, 30)
+    assert info.duration == pytest.approx(lasts, abs=0.01)
+    assert abs(len(found) - lasts * 30) <= 1
+    allowed = on_display(times, [i / 30 for i in range(len(found))])
+    assert all(one in few for one, few in zip(found, allowed, strict=True))
+    assert suffix == "mkv" or info.fps == pytest.approx(len(times) / lasts, rel=0.01)
+    assert numbers(path, 30, start=1.5, duration=0.6) == found[45:63]
+    assert len(numbers(path, 30, start=lasts - 0.5)) in (14, 15, 16)
+
+
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "avi", "ts", "webm", "flv"])
 @pytest.mark.parametrize("fps", [25, 29.97])
 def test_containers(tmp_path, suffix, fps):
@@ -101,6 +132,18 @@ def test_containers(tmp_path, suffix, fps):
     assert numbers(path, rate / 2) == list(range(0, 40, 2))
     # A Flash header counts from its clock's zero.
     assert video_file.probe(path).duration == pytest.approx(float(40 / rate), abs=float(3 / rate))
+
+
+@pytest.mark.parametrize("fps", [23.976, 29.97])
+@pytest.mark.parametrize("shift", [-1, 1])
+def test_a_length_in_milliseconds_does_not_change_the_rate(tmp_path, fps, shift):
+    """A header's length that is rounded, by a tick or so, gives an average beside the rate that every frame tells."""
+    rate = timing.exact_rate(fps)
+    times = [time + Fraction(shift, 1000) * (i == 60) for i, time in enumerate(evenly(61, rate))]
+    path = video(tmp_path / "x.mp4", times, rate=rate, options={"bf": "0"})
+    with av.open(str(path)) as opened:
+        assert opened.streams.video[0].average_rate != rate
+    assert video_file.probe(path).rate == rate
 
 
 def test_a_stream_with_no_header_at_all(tmp_path):
@@ -261,7 +304,7 @@ def test_codecs_and_pixel_formats(tmp_path, codec, pixel_format):
 
 @pytest.mark.parametrize("transfer", [16, 18])  # PQ, HLG
 @pytest.mark.parametrize("matrix", [9, 10, 8, 14])
-def test_hdr_and_rare_matrices_come_out_as_something(tmp_path, transfer, matrix):
+def test_hdr_and_rare_matrices_come_out_as_something(tmp_path, caplog, transfer, matrix):
     params = f"log-level=none:transfer={transfer}:colormatrix={matrix}:colorprim=9"
     path = video(
         tmp_path / "x.mp4",
@@ -270,7 +313,10 @@ def test_hdr_and_rare_matrices_come_out_as_something(tmp_path, transfer, matrix)
         pixel_format="yuv420p10le",
         options={"x265-params": params},
     )
-    assert numbers(path) == [0, 1, 2]
+    with caplog.at_level(logging.WARNING):
+        assert numbers(path) == [0, 1, 2]
+    [record] = caplog.records
+    assert f"HDR ({'PQ' if transfer == 16 else 'HLG'})" in record.getMessage()
 
 
 @pytest.mark.parametrize("size", [(17, 81), (15, 79), (1, 33), (33, 5)])

@@ -88,6 +88,15 @@ def test_the_index_comes_first(tmp_path):
     assert 0 < data.index(b"moov") < data.index(b"mdat")
 
 
+@pytest.mark.parametrize("fps", [12, 25])
+def test_players_can_seek_to_every_other_second(tmp_path, fps):
+    path = write(tmp_path / "x.mp4", [numbered(1)] * 8 * fps, fps)
+    with av.open(str(path)) as opened:
+        packets = [packet for packet in opened.demux(video=0) if packet.size]
+        keys = [float(packet.pts * packet.time_base) for packet in packets if packet.is_keyframe]
+    assert keys == pytest.approx([0, 2, 4, 6])
+
+
 @pytest.mark.parametrize("size", [(33, 47), (32, 47), (33, 48), (1, 1), (2, 2), (1, 64), (100, 3)])
 def test_odd_sizes_repeat_their_edge(tmp_path, size):
     height, width = size

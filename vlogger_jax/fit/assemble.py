@@ -31,7 +31,7 @@ class Deviations:
     scatter would say.
 
     Attributes:
-        skin, features, lips: face points elsewhere, of brows, eyes and nose, and of the lips.
+        skin, features, lips: face points elsewhere; iBUG's of brows, eyes and nose, and irises; iBUG's of the lips.
         pairs: differences between lips and between lids.
         arms, legs: joints of the body; what detectors mark lies somewhere in the joint.
         hands: joints and tips of the fingers.

@@ -13,8 +13,6 @@ is then 255 everywhere, and background counts as person. Points that are not kno
 """
 
 import math
-import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,12 +21,15 @@ import numpy as np
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import record, static
 from vlogger_jax.core.typing import Array, Float32, UInt8
-from vlogger_jax.media.atomic import replacing
+from vlogger_jax.media import array_file
 
 FORMAT = "vlogger.landmarks"
 VERSION = 1
 LONGEST_MATTE = 512
 """Pixels: the longer side of a matte is the image's, at most this."""
+
+FARTHEST = 1e7
+"""Pixels: points farther off than that are no landmarks."""
 
 POINTS = {"face": 478, "pose": 33, "left_hand": 21, "right_hand": 21}
 """The groups of points, and how many each has."""
@@ -118,8 +119,7 @@ def save(path: str | Path, landmarks: Landmarks) -> None:
     arrays = {name: np.asarray(getattr(landmarks, name)) for name in (*_SHAPES, "matte")}
     arrays |= {"format": np.asarray(FORMAT), "version": np.asarray(VERSION)}
     arrays |= {"fps": np.asarray(landmarks.fps, np.float64), "size": np.asarray(landmarks.size)}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    array_file.write(path, arrays)
 
 
 def load(path: str | Path) -> Landmarks:
@@ -128,20 +128,7 @@ def load(path: str | Path) -> Landmarks:
     Raises:
         UserError: if the file is not there or not of that format.
     """
-    try:
-        with open(path, "rb") as opened:
-            file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
-            arrays = dict(file.items())
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-            raise ValueError("it holds something else than arrays")
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist", "Check the path") from error
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(
-            f"{path} cannot be read as .npz: {error}", "Make it anew, with `vlogger fit` or np.savez"
-        ) from error
+    arrays = array_file.read(path, "a file of landmarks")
     _check_kind(path, arrays)
     fps, size = _header(path, arrays)
     points = _points(path, arrays)
@@ -201,6 +188,8 @@ def _points(path: str | Path, arrays: dict[str, np.ndarray]) -> dict[str, np.nda
             array = array.astype(np.float32)
         if not np.isfinite(array).all():
             raise UserError(f"{name} of {path} holds NaN or infinity", "Unknown points have confidence 0")
+        if not name.endswith("_confidence") and np.abs(array).max() > FARTHEST:
+            raise UserError(f"{name} of {path} lies far outside of the image", "Give pixels")
         if name.endswith("_confidence") and (array.min() < 0 or array.max() > 1):
             raise UserError(f"{name} of {path} is not within 0 and 1", "Scale it")
         found[name] = array

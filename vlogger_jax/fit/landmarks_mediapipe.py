@@ -155,7 +155,8 @@ def _points(landmarks: Any, picture: np.ndarray, *names: str) -> np.ndarray | No
     if landmarks is None:
         return None
     height, width = picture.shape[:2]
-    # MediaPipe's pixels are half a pixel off, to the upper left; so is its mesh the other way on upright faces.
+    # Nothing is done about half a pixel: MediaPipe's pixels are off by one to the upper left, but its mesh by as much
+    # the other way on upright faces.
     points = np.asarray([[getattr(p, n) for n in names or ("x", "y", "z")] for p in landmarks.landmark], np.float32)
     points[:, :3] *= np.asarray([width, height, width], np.float32)
     return points

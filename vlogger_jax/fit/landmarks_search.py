@@ -82,14 +82,14 @@ class _Person:
     Attributes:
         face: the last face.
         region: the part of the image that is nobody else's.
-        crowd: whether there are others.
+        crowd: how many faces there are, if there are others; else 0.
         counted, searched: in which frame faces were last counted, and looked for in parts of it.
         warned: whether the others have been mentioned.
     """
 
     face: Box | None = None
     region: Box | None = None
-    crowd: bool = False
+    crowd: int = 0
     counted: int | None = None
     searched: int | None = None
     warned: bool = False
@@ -148,7 +148,15 @@ def _look(image: np.ndarray, i: int, fps: float, person: _Person, eyes: Eyes) ->
         seen, box = _attempts(image, person, eyes)
     if seen.face is not None:
         person.face = around(seen.face)
+        _warn(person)
     return seen, box
+
+
+def _warn(person: _Person) -> None:
+    """Mention others once, when a face was found: what was counted where there is none was no face either."""
+    if person.crowd and not person.warned:
+        person.warned = True
+        log.warning("%d faces in frame %d: the person with the largest is taken", person.crowd, person.counted)
 
 
 def _count(image: np.ndarray, i: int, fps: float, person: _Person, eyes: Eyes) -> int:
@@ -159,7 +167,7 @@ def _count(image: np.ndarray, i: int, fps: float, person: _Person, eyes: Eyes) -
         faces = [face for part in _parts(frame) for face in _faces_of_part(image, part, eyes)]
     person.counted = i
     faces = distinct(faces)
-    person.crowd, person.region = len(faces) > 1, frame
+    person.crowd, person.region = len(faces) if len(faces) > 1 else 0, frame
     if not faces:
         return 0
     chosen = faces[0]
@@ -170,9 +178,6 @@ def _count(image: np.ndarray, i: int, fps: float, person: _Person, eyes: Eyes) -
     for other in faces:
         if other is not chosen:
             person.region = apart(person.region, chosen, other)
-    if person.crowd and not person.warned:
-        person.warned = True
-        log.warning("%d faces in frame %d: the person with the largest is taken", len(faces), i)
     person.face = chosen
     return len(faces)
 

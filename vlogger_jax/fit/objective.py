@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vlogger_jax.core.records import record
-from vlogger_jax.core.typing import Array, Bool, Float
+from vlogger_jax.core.typing import Array, Bool, Float, Int
 from vlogger_jax.fit import unknowns as free
 from vlogger_jax.fit.points import Points
 from vlogger_jax.fit.priors import Prior
@@ -17,6 +17,9 @@ from vlogger_jax.fit.unknowns import Unknowns
 
 LIMIT_TOLERANCE = 0.03
 """How far a limit is passed at one standard deviation: radians, or a part of an expression."""
+
+HANDS = 2 * 21
+"""The last landmarks are the hands'."""
 
 JAW_TOLERANCE = 0.05
 """Radians between the jaw's turn and the one that jawOpen means."""
@@ -43,7 +46,7 @@ class Problem:
     seen: Float[Array, "t n 2"]
     confidence: Float[Array, "t n"]
     deviation: Float[Array, "n"]
-    pairs: Array
+    pairs: Int[Array, "p 2"]
     pair_deviation: Float[Array, "p"]
     interocular: Float[Array, ""]
     exists: Bool[Array, "t"]
@@ -79,6 +82,17 @@ def natural(prior: Prior, found: Unknowns) -> Unknowns:
     return jax.tree.map(lambda mean, spread, z: jnp.add(mean, spread * z), prior.mean, prior.spread, found)
 
 
+def standardised(prior: Prior, values: Unknowns) -> Unknowns:
+    """The inverse of `natural`, on numpy; what is held is 0."""
+
+    def units(value: Array, mean: Array, spread: Array) -> np.ndarray:
+        return np.asarray(
+            np.where(spread > 0, np.asarray(value) - mean, 0) / np.where(spread > 0, spread, 1), np.float32
+        )
+
+    return jax.tree.map(units, values, prior.mean, prior.spread)
+
+
 def residuals(found: Unknowns, problem: Problem, weights: Weights) -> dict[str, Array]:
     """Every term of the cost at `found`, in standard deviations."""
     values = natural(problem.prior, found)
@@ -98,7 +112,7 @@ def _projection(error: Array, problem: Problem, weights: Weights) -> Array:
     scaled = error / problem.deviation[:, None]
     squared = jnp.sum(scaled * scaled, axis=-1, keepdims=True)
     bent = scaled / jnp.sqrt(1.0 + squared / weights.tolerance**2)
-    hands = jnp.where(np.arange(scaled.shape[1]) < scaled.shape[1] - 42, 1.0, weights.hands)
+    hands = jnp.where(np.arange(scaled.shape[1]) < scaled.shape[1] - HANDS, 1.0, weights.hands)
     return bent * (hands * jnp.sqrt(problem.confidence))[..., None]
 
 

@@ -110,7 +110,7 @@ def _points(
     """Detected and fitted pixels of iBUG 17-67, then joints; their confidence; how many of them are of the face."""
     points = body_points.reduce(model)
     seen, confidence = body_points.observed(landmarks, points.dense)
-    fitted = np.asarray(_projected(points, fit.motion, fit.camera))
+    fitted = cameras.project(fit.camera, body_points.place(points, fit.motion)[0])[0]
     count = len(points.face)
 
     def chosen(values: np.ndarray) -> np.ndarray:
@@ -118,11 +118,6 @@ def _points(
         return np.concatenate([body_points.ibug(face) if points.dense else face, values[:, count:]], axis=1)
 
     return chosen(seen), chosen(fitted), chosen(confidence[..., None])[..., 0], len(body_points.IBUG)
-
-
-@jax.jit
-def _projected(points: body_points.Points, motion: Motion, camera: Camera) -> Array:
-    return cameras.project(camera, body_points.place(points, motion)[0])[0]
 
 
 def _reduced(frame: np.ndarray, factor: int) -> Float[np.ndarray, "h w 3"]:
@@ -140,9 +135,8 @@ def _outline(matte: np.ndarray, size: tuple[int, int]) -> Bool[np.ndarray, "h w"
 
 def _mark(canvas: np.ndarray, seen: np.ndarray, fitted: np.ndarray, drawn: np.ndarray, faces: int) -> None:
     limit = 2 * max(canvas.shape)
-    near = (np.abs(fitted) < limit).all(axis=-1) & (np.abs(seen) < limit).all(
-        axis=-1
-    )  # lines to far away take for ever
+    # Lines to far away take for ever.
+    near = (np.abs(fitted) < limit).all(axis=-1) & (np.abs(seen) < limit).all(axis=-1)
     for i in np.flatnonzero(drawn & near):
         (x0, y0), (x1, y1) = (np.floor(end[i]).astype(int) for end in (fitted, seen))
         _put(canvas, *shapes.line(y0, x0, y1, x1), MISS)

@@ -122,7 +122,7 @@ def observed(landmarks: Landmarks, dense: bool) -> tuple[Float[np.ndarray, "t n 
     """The landmarks that `place` is compared with, pixels, and their confidences."""
     face, face_confidence = np.asarray(landmarks.face), np.asarray(landmarks.face_confidence)
     if not dense:
-        face, face_confidence = ibug(face), ibug(face_confidence[..., None])[..., 0]
+        face, face_confidence = ibug(face), ibug_confidence(face_confidence)
     pose_index = list(POSE_JOINTS)
     where = [face, landmarks.pose[:, pose_index], landmarks.left_hand, landmarks.right_hand]
     confidence = [face_confidence, landmarks.pose_confidence[:, pose_index]]
@@ -138,7 +138,14 @@ def ibug(face: Float[np.ndarray, "*b 478 c"]) -> Float[np.ndarray, "*b 51 c"]:
     return np.stack([face[..., list(pair), :].mean(axis=-2) for pair in IBUG], axis=-2).astype(face.dtype)
 
 
+def ibug_confidence(confidence: Float[np.ndarray, "*b 478"]) -> Float[np.ndarray, "*b 51"]:
+    """Confidences of iBUG 17-67: of two points the lower."""
+    return np.stack([confidence[..., list(pair)].min(axis=-1) for pair in IBUG], axis=-1)
+
+
 def interocular_distances(landmarks: Landmarks) -> Float[np.ndarray, "t"]:
-    """Between the outer corners of the eyes, pixels; the landmarks' own depth undoes foreshortening."""
+    """Between the outer corners of the eyes, pixels; 0 where one is not known. The landmarks' own depth undoes
+    foreshortening."""
     first, second = (np.asarray(landmarks.face)[:, i] for i in OUTER_EYES)
-    return np.linalg.norm(first - second, axis=-1).astype(np.float32)
+    known = np.asarray(landmarks.face_confidence)[:, OUTER_EYES].min(axis=-1) > 0
+    return (known * np.linalg.norm(first - second, axis=-1)).astype(np.float32)

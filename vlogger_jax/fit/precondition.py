@@ -65,7 +65,7 @@ def prepare(
     shared, frames = _flatten(at)
 
     def of_frame(row: Array, together: Array, index: Array) -> Array:
-        one = _unflatten(jax.tree.map(lambda x: x, _frame(at, index)), together, row[None])
+        one = _unflatten(_frame(at, index), together, row[None])
         found = objective.residuals(one, _only(problem, index), weights)
         parts = [part.ravel() for name, part in found.items() if name not in ("prior betas", "prior focal")]
         return jnp.concatenate(parts)

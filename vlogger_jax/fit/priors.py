@@ -37,7 +37,7 @@ LIMITS = {  # what a joint can reach
     "finger3": ((-3, 3), (-3, 3), (-75, 10)),
     "thumb": ((-20, 35), (-30, 35), (-35, 25)),
 }
-"""Fingers as such; in a fit the mean hand of the body is added, as to `TYPICAL`."""
+"""A mean hand of a body that lies beyond widens them."""
 
 TYPICAL = {  # mean and standard deviation
     "pelvis": ((0, 8), (0, 30), (0, 6)),
@@ -61,11 +61,8 @@ TYPICAL = {  # mean and standard deviation
 }
 """Fingers from the mean hand of the body."""
 
-HANGING = {
-    **{"collar": ((0, 4), (0, 6), (-4, 5)), "shoulder": ((0, 18), (-8, 22), (-72, 20))},
-    **{"elbow": ((0, 25), (-20, 40), (0, 3)), "wrist": ((0, 15), (0, 10), (0, 20))},
-}
-"""`TYPICAL` of an arm whose hand is not seen: were it raised, it would be."""
+HANGING = {"collar": (0, 0, -4), "shoulder": (0, -8, -72), "elbow": (0, -20, 0), "wrist": (0, 0, 0)}
+"""Means of an arm whose hand is not seen: were it raised, it would be."""
 
 CHANGE = {  # how far a joint typically turns in 1/24 s, and by how much that differs from the 1/24 s before
     **dict.fromkeys(("pelvis", "hip", "knee", "ankle", "foot", "spine"), (1.0, 0.1)),
@@ -78,7 +75,8 @@ FOCAL, FOCAL_SPREAD = 1.2, 0.25
 """Focal length over the image's longer side where nothing tells it, and the spread of its logarithm."""
 
 PLACE_SPREAD = (2.0, 2.0, 0.5)
-"""Around where the fit starts: inter-ocular distances along x and y, logarithm of the depth."""
+"""Around where the fit starts: inter-ocular distances along x and y, logarithm of the depth. Where it starts is no
+belief, so the objective takes a tenth of the residual."""
 
 PLACE_CHANGE, PLACE_BEND = (0.1, 0.1, 0.01), (0.008, 0.008, 0.001)
 
@@ -147,16 +145,17 @@ def prior(
         hanging: which arms, `left` or `right`, show no hand.
     """
     pose, limits = typical_pose(), joint_limits()
-    limits[0] = (-np.inf, np.inf)
     free = np.array([name not in held for name in names.JOINTS], np.float32)[:, None]
     mean = pose[..., 0].copy()
-    lowered = _per_joint(TYPICAL | HANGING, _mirror_mean)[..., 0]
+    lowered = {name: [(angle, 0) for angle in angles] for name, angles in HANGING.items()}
+    lowered = _per_joint(TYPICAL | lowered, _mirror_mean)[..., 0]
     for index, name in enumerate(names.JOINTS):
         if name.split("_")[0] in hanging and _kind(name) in HANGING:
             mean[index] = lowered[index]
     hands = np.concatenate([model.left_hand.mean, model.right_hand.mean]).reshape(30, 3)
     mean[25:] += hands
-    limits[25:] += hands[..., None]
+    # Hands of other bodies rest as their files say.
+    limits = np.stack([np.minimum(limits[..., 0], mean), np.maximum(limits[..., 1], mean)], axis=-1)
     turning = np.deg2rad([[CHANGE[_kind(name)]] * 3 for name in names.JOINTS])
     bounded = len(model.expression_names) > 0
     expression_change = EXPRESSION_CHANGE / (1.0 if bounded else EXPRESSION_SPREAD)

@@ -10,6 +10,9 @@ from vlogger_jax.fit.result import Quality
 GOOD = 0.06
 """Inter-ocular distances: a frame whose landmarks are farther from the body on average is not to be used."""
 
+INSIDE = 0.8
+"""Of the face's points: with fewer in the picture, the rest of the face is a guess."""
+
 TORSO = (11, 12, 23, 24)
 """Shoulders and hips among the points of MediaPipe Pose."""
 
@@ -20,10 +23,14 @@ def measure(features: Float[np.ndarray, "t 51 2"], landmarks: Landmarks) -> Qual
     Args:
         features: where the fit puts iBUG points 17-67, pixels.
     """
-    error = np.linalg.norm(features - body_points.ibug(np.asarray(landmarks.face))[..., :2], axis=-1).mean(axis=-1)
+    face = body_points.ibug(np.asarray(landmarks.face))[..., :2]
+    known = body_points.ibug_confidence(np.asarray(landmarks.face_confidence)) > 0
+    error = (known * np.linalg.norm(features - face, axis=-1)).sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
     distance = body_points.interocular_distances(landmarks)
-    seen = np.asarray(landmarks.face_confidence).max(axis=-1) > 0
+    seen = (distance > 0) & known.any(axis=-1)
     reprojection = np.where(seen, error / np.where(seen, distance, 1.0), np.inf).astype(np.float32)
+    inside = (known & ((face >= 0) & (face <= landmarks.size[::-1])).all(axis=-1)).sum(axis=-1)
+    inside = (inside / np.maximum(known.sum(axis=-1), 1)).astype(np.float32)
     return Quality(
         reprojection=reprojection,
         face=np.asarray(landmarks.face_confidence).mean(axis=-1),
@@ -31,7 +38,8 @@ def measure(features: Float[np.ndarray, "t 51 2"], landmarks: Landmarks) -> Qual
         left_hand=np.asarray(landmarks.left_hand_confidence).mean(axis=-1),
         right_hand=np.asarray(landmarks.right_hand_confidence).mean(axis=-1),
         jitter=(jerk(features, landmarks.fps) / np.median(distance[seen])).astype(np.float32),
-        good=reprojection < GOOD,
+        inside=inside,
+        good=(reprojection < GOOD) & (inside >= INSIDE),
     )
 
 

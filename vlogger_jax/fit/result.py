@@ -5,8 +5,6 @@ names `motion.betas`, `camera.focal`, `quality.jitter`, `matte` and so on, and `
 """
 
 import dataclasses
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ import numpy as np
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, Motion, record
 from vlogger_jax.core.typing import Array, Bool, Float32, UInt8
+from vlogger_jax.fit.landmarks import matte_size
+from vlogger_jax.media import array_file
 
 FORMAT = "vlogger.fit"
 VERSION = 1
@@ -29,7 +29,9 @@ class Quality:
             face was seen.
         face, torso, left_hand, right_hand: how much of each was seen, 0 to 1.
         jitter: mean jerk of the same points as seen in the image, inter-ocular distances/s³.
-        good: whether the frame is fit for use: a face was seen, and reprojected within `quality.GOOD`.
+        inside: share of iBUG points 17-67 within the image.
+        good: whether the frame is fit for use: a face was seen, nearly whole (`quality.INSIDE`), and reprojected within
+            `quality.GOOD`.
     """
 
     reprojection: Float32[Array, "t"]
@@ -38,6 +40,7 @@ class Quality:
     left_hand: Float32[Array, "t"]
     right_hand: Float32[Array, "t"]
     jitter: Float32[Array, "t"]
+    inside: Float32[Array, "t"]
     good: Bool[Array, "t"]
 
 
@@ -55,8 +58,13 @@ class Fit:
     quality: Quality
 
 
-def save(fit: Fit) -> dict[str, np.ndarray]:
-    """The arrays of the file that holds `fit`, to be written with `numpy.savez_compressed`."""
+def save(path: str | Path, fit: Fit) -> None:
+    """Write `fit` to the `.npz` file `path`, which is complete or not there."""
+    array_file.write(path, arrays_of(fit))
+
+
+def arrays_of(fit: Fit) -> dict[str, np.ndarray]:
+    """What the file of `fit` holds, by name."""
     arrays = {"format": np.asarray(FORMAT), "version": np.asarray(VERSION), "matte": np.asarray(fit.matte)}
     for part in ("motion", "camera", "quality"):
         arrays |= {f"{part}.{name}": np.asarray(value) for name, value in vars(getattr(fit, part)).items()}
@@ -69,26 +77,11 @@ def load(path: str | Path) -> Fit:
     Raises:
         UserError: if it is not such a file.
     """
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = dict(file.items())
-        kind, version = str(arrays["format"]), int(arrays["version"])
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist", "Check the path") from error
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise UserError(f"{path} is not a fit", "Give a file that `vlogger fit` wrote") from error
+    arrays = array_file.read(path, "a fit")
+    kind, version = (str(arrays.get(name, "nothing")) for name in ("format", "version"))
     if kind != FORMAT:
         raise UserError(f"{path} holds {kind!r}, not {FORMAT!r}", "Give a file that `vlogger fit` wrote")
-    if version != VERSION:
+    if version != str(VERSION):
         raise UserError(
             f"{path} is of version {version}; this vlogger reads {VERSION}", "Update vlogger_jax, or fit again"
         )
@@ -111,6 +104,10 @@ def _check(fit: Fit) -> None:
         raise ValueError(f"motion, quality and matte are of {sorted(lengths)} frames")
     if fit.motion.transl.ndim != 2 or fit.camera.focal.ndim:
         raise ValueError("it holds several clips or cameras")
+    if not fit.camera.focal > 0:
+        raise ValueError(f"its focal length is {fit.camera.focal} pixels")
+    if fit.matte.shape[1:] != matte_size(fit.camera.size):
+        raise ValueError(f"its mattes are {fit.matte.shape[1:]} for pictures of {fit.camera.size}")
     for part in (fit.motion, fit.camera):
         for name, value in vars(part).items():
             if isinstance(value, np.ndarray) and not np.isfinite(value).all():

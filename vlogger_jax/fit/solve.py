@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from vlogger_jax.body import camera as cameras
+from vlogger_jax.body import names
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Array
@@ -45,8 +46,14 @@ STEPS = 16
 ENOUGH = 2e-3
 """A stage ends with the step that lowers the cost by less than this part of it."""
 
+FOCALS = (0.2, 100.0)
+"""Times the image's longer side: the shortest and the longest focal length that lenses have."""
+
 SPREAD = 128
 """Frames of a long clip that tell its person and lens."""
+
+HEAD = [names.JOINTS.index(name) - 1 for name in ("neck", "head")]
+"""Among the joints of `Motion.body_pose`."""
 
 FEW = 8
 """Frames that stand for all in the preconditioner."""
@@ -72,12 +79,11 @@ def fit(
         A `Fit` of as many frames. Where nothing was seen, the motion is what lies between what was.
 
     Raises:
-        UserError: if no frame shows a face, or `focal` is not positive.
+        UserError: if no frame shows a face, the landmarks are no person's, or no lens has that `focal`.
     """
-    if focal is not None and not 0 < focal < math.inf:
-        raise UserError(f"the focal length is {focal} pixels", "Give a positive number")
-    if not (np.asarray(landmarks.face_confidence) > 0).any():
-        raise UserError("the landmarks have no face in any frame", "Give landmarks whose face_confidence is above 0")
+    low, high = (times * max(landmarks.size) for times in FOCALS)
+    if focal is not None and not low <= focal <= high:
+        raise UserError(f"the focal length is {focal} pixels", f"Give a number from {low:.0f} to {high:.0f}")
     begun = start.begin(model, landmarks)
     make = partial(assemble.assemble, model, focal=focal, deviations=deviations)
     if len(landmarks.face) <= LENGTHS[-1]:
@@ -114,13 +120,17 @@ def _solve(
     report: Callable[[float], None],
     known: Unknowns | None = None,
 ) -> Unknowns:
-    """The values of all unknowns of a clip, on the host; `known` holds values of those that frames share."""
+    """The values of all unknowns of a clip, on the host.
+
+    `known` holds the values that frames share, and about what the frames will be.
+    """
     frames = len(landmarks.face)
     length = next(length for length in LENGTHS if length >= frames)
     assembled = make(landmarks, begun, length)
     problem, at = assembled.problem, assembled.start
     if known is not None:
         problem = dataclasses.replace(problem, prior=priors.with_shared(problem.prior, known))
+        at = _begun_with(at, objective.standardised(problem.prior, free.padded(known, length)))
     problem, at = jax.device_put((problem, at))
     transform = jax.device_put(precondition.cosines(frames, length))
     few = np.linspace(0, frames - 1, min(FEW, length)).round().astype(np.int32)
@@ -132,12 +142,24 @@ def _solve(
                 inverse = _prepare(state.at, problem, weights, few, transform, state.damping)
             before, state = float(state.cost), _step(state, problem, weights, inverse)
             report((stage + (step + 1) / STEPS) / len(STAGES))
-            if 0 < before - float(state.cost) < ENOUGH * before:
+            if step and 0 < before - float(state.cost) < ENOUGH * before:
                 break
         at = state.at
         report((stage + 1) / len(STAGES))
     values = jax.tree.map(np.asarray, _natural(problem.prior, at))
+    if not all(np.isfinite(value).all() for value in jax.tree.leaves(values)):
+        raise UserError("the fit ended in no numbers", "Check the landmarks: no body can look like that")
     return free.with_frames(values, itemgetter(slice(frames)))
+
+
+def _begun_with(at: Unknowns, known: Unknowns) -> Unknowns:
+    """`at` with what `known` has of torso, arms and hands: neighbouring windows are to find the same of two ways to
+    hold an arm. The head is known better from the frame itself."""
+    body = np.array(known.body)
+    body[:, HEAD] = at.body[:, HEAD]
+    return dataclasses.replace(
+        at, orient=known.orient, body=body, left_hand=known.left_hand, right_hand=known.right_hand
+    )
 
 
 def _solve_windows(
@@ -150,15 +172,17 @@ def _solve_windows(
     frames, window = len(landmarks.face), LENGTHS[-1]
     starts = range(0, frames - OVERLAP, window - OVERLAP)
 
-    def solve(begun: start.Start, which: slice, index: int, known: Unknowns | None) -> Unknowns:
+    def solve(begun: start.Start, which: slice | np.ndarray, index: int, known: Unknowns | None) -> Unknowns:
         def told(done: float) -> None:
             report((index + done) / (len(starts) + 1))
 
         piece, piece_begun = jax.tree.map(lambda value: value[which] if value.ndim else value, (landmarks, begun))
-        return _solve(make, piece, piece_begun, told, known)
+        return _solve(make, piece, piece_begun, told, known and free.with_frames(known, itemgetter(which)))
 
     apart = dataclasses.replace(begun, continues=np.zeros_like(begun.continues))
-    known = solve(apart, slice(0, None, math.ceil(frames / SPREAD)), 0, None)
+    with_face = np.flatnonzero(np.asarray(landmarks.face_confidence).max(axis=-1) > 0)
+    few = with_face[:: math.ceil(len(with_face) / SPREAD)]
+    known = free.between(solve(apart, few, 0, None), few, frames)
     whole = solve(begun, slice(0, window), 1, known)
     for index, first in enumerate(starts[1:], start=2):
         whole = free.join(whole, solve(begun, slice(first, first + window), index, known), OVERLAP)

@@ -33,18 +33,23 @@ def lines(path: Path, fit: Fit, how: str) -> list[str]:
         + (" of the frames" if count > 1 else ""),
         f"good: {math.floor(1000 * np.mean(measured.good) + 1e-6) / 10:g}%"  # 100% if all are
         + (" of the frames" if count > 1 else ""),
-        *_doubts(measured.reprojection, face, measured.good),
+        *_doubts(measured.reprojection, measured.inside, face),
     ]
 
 
-def _doubts(error: Float[np.ndarray, "t"], face: Bool[np.ndarray, "t"], good: Bool[np.ndarray, "t"]) -> Iterator[str]:
+def _doubts(
+    error: Float[np.ndarray, "t"], inside: Float[np.ndarray, "t"], face: Bool[np.ndarray, "t"]
+) -> Iterator[str]:
     """What is wrong, and what to do about it."""
     limit = f"{quality.GOOD:.0%}"
     if not face.all():
         which = count_text(int((~face).sum())) + f" of {len(face)} (first: frame {int(np.argmin(face))})"
         yield f"low quality: no face in {which}. Cut them off with --start and --duration, or use another recording."
-    if (face & ~good).any():
-        bad = face & ~good
+    if (cut := face & (inside < quality.INSIDE)).any():
+        which = count_text(int(cut.sum())) + f" of {len(face)} (first: frame {int(np.argmax(cut))})"
+        yield f"low quality: part of the face is outside of the picture in {which}; it is guessed there."
+    if (face & (error >= quality.GOOD)).any():
+        bad = face & (error >= quality.GOOD)
         which = count_text(int(bad.sum())) + f" of {len(face)} (worst: frame {int(np.where(bad, error, 0).argmax())})"
         yield (
             f"low quality: error above {limit} in {which}. Look at --overlay: red lines show what does not fit. "

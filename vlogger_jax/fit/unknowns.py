@@ -75,6 +75,26 @@ def join(first: Unknowns, second: Unknowns, overlap: int) -> Unknowns:
     return with_frames(first, fade, second)
 
 
+def padded(unknowns: Unknowns, length: int) -> Unknowns:
+    """`length` frames, the last one repeated."""
+    return with_frames(
+        unknowns, lambda value: np.concatenate([value, np.repeat(value[-1:], length - len(value), axis=0)])
+    )
+
+
+def between(unknowns: Unknowns, at: np.ndarray, frames: int) -> Unknowns:
+    """All `frames` frames, linearly between those known `at` some of them."""
+    where = np.interp(np.arange(frames), at, np.arange(len(at)))
+    before = np.minimum(where.astype(int), len(at) - 1)
+    after, share = np.minimum(before + 1, len(at) - 1), (where - before).astype(np.float32)
+
+    def mix(value: np.ndarray) -> np.ndarray:
+        part = share.reshape(-1, *[1] * (value.ndim - 1))
+        return (1 - part) * value[before] + part * value[after]
+
+    return with_frames(unknowns, mix)
+
+
 def split_joints(joints: Float[Array, "*t 55 3"]) -> dict[str, Array]:
     """The axis-angles of all joints, in SMPL-X's order, by the names of the unknowns."""
     return {

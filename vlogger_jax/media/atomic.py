@@ -21,7 +21,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     that exists is replaced, a symbolic link is followed.
 
     Raises:
-        UserError: before the block, if `path` cannot be written; after it, if the disk was full or failed.
+        UserError: before the block, if `path` cannot be written; after it, if the disk was full or failed. What is
+            raised about other files passes.
     """
     path = Path(path)
     target = _target(path)
@@ -36,7 +37,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, target)
     except OSError as error:
-        if error.errno in _FULL:
+        # Writing to an open file names none; an error that names another is not about this one.
+        if error.errno in _FULL and error.filename in (None, str(temporary)):
             raise UserError(f"{path} could not be written: {error.strerror}", "Free some space") from error
         raise
     finally:

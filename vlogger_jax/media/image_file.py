@@ -1,5 +1,7 @@
 """Pictures to numpy and back."""
 
+import contextlib
+import importlib
 import io
 import logging
 import struct
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import UInt8
@@ -25,6 +27,9 @@ _FORMATS = {
     ".jpg": dict(format="JPEG", quality=95, subsampling=0),
     ".jpeg": dict(format="JPEG", quality=95, subsampling=0),
 }
+
+
+_LARGEST_JPEG = 4  # times the limit of other pictures; progressive ones are held whole, 6 bytes a pixel
 
 
 class Picture(NamedTuple):
@@ -45,10 +50,11 @@ def read(path: str | Path) -> Picture:
     """A picture, turned as its EXIF data says, its colours converted to sRGB; of an animation the first frame.
 
     Grey, palettes, CMYK, 16 bits a channel and floats (black 0, white 1) are converted. The colour of transparent
-    pixels is what the file holds, not blended with anything.
+    pixels is what the file holds, not blended with anything. HEIC is read if the package pillow_heif is there. A JPEG
+    of more than about 90 million pixels is read at half its size, with a warning in the log.
 
     Raises:
-        UserError: if it is not a picture that can be decoded, or it has more than about 90 million pixels.
+        UserError: if it is not a picture that can be decoded, or too large.
     """
     path = reading.file(path, "a picture")
     nature = reading.nature(path)
@@ -56,7 +62,7 @@ def read(path: str | Path) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with _open(path, nature) as image:
                 image.load()
                 focal = _focal_35mm(image)
                 image = ImageOps.exif_transpose(image)
@@ -66,14 +72,53 @@ def read(path: str | Path) -> Picture:
             f"{path} is too large a picture", "Scale it down first; 90 million pixels are the limit"
         ) from error
     except _DAMAGED as error:
-        if nature == "a HEIC picture":
-            raise UserError(f"{path} is a HEIC picture, which is not read", "Convert it to JPEG or PNG") from error
+        if nature == "a HEIC picture" and not _reads_heic():
+            advice = "Convert it to JPEG or PNG, or pip install pillow_heif"
+            raise UserError(f"{path} is a HEIC picture, which is not read", advice) from error
         if nature in ("a video", "a sound"):
             raise UserError(f"{path} is {nature}, not a picture", "Give a picture, such as png or jpg") from error
         if nature is None:
             raise UserError(f"{path} is not a picture of a known format", "Give a picture as png or jpg") from error
+        if isinstance(error, UnidentifiedImageError):
+            what = f"{path} is a picture of a kind that is not read, or a damaged one"
+            raise UserError(what, "Export it again, as png or jpg") from error
         raise UserError(f"{path} is a damaged or incomplete picture", "Copy or export it again") from error
     return Picture(rgb, alpha, focal)
+
+
+def _open(path: Path, nature: str | None) -> Image.Image:
+    if nature == "a HEIC picture":
+        _reads_heic()
+    try:
+        return Image.open(path)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        with path.open("rb") as opened:
+            if opened.read(3) != b"\xff\xd8\xff":
+                raise
+        image = _reduced_jpeg(path)
+        if image is None:
+            raise
+        return image
+
+
+def _reduced_jpeg(path: Path) -> Image.Image | None:
+    """A JPEG that is too large, at half its size, which takes no more memory than that; None if that is no use."""
+    image = JpegImagePlugin.JpegImageFile(path)
+    width, height = image.size
+    if width * height > _LARGEST_JPEG * Image.MAX_IMAGE_PIXELS:
+        image.close()
+        return None
+    image.draft(None, (width // 2, height // 2))
+    log.warning("%s: %d x %d pixels are read as %d x %d", path, width, height, *image.size)
+    return image
+
+
+def _reads_heic() -> bool:
+    """Whether Pillow can read HEIC, by a package that not everybody has."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+        return True
+    return False
 
 
 def write(path: str | Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:

@@ -113,6 +113,12 @@ def video_stream(opened: av.container.InputContainer) -> av.VideoStream | None:
     return next((stream for stream in moving if stream.disposition & av.stream.Disposition.default), [*moving, None][0])
 
 
+def sound_streams(opened: av.container.InputContainer) -> list[av.AudioStream]:
+    """The sound tracks that FFmpeg has a decoder for, the file's default ones first."""
+    known = [stream for stream in opened.streams.audio if stream.codec_context is not None and stream.rate]
+    return sorted(known, key=lambda stream: not stream.disposition & av.stream.Disposition.default)
+
+
 def decoded(opened: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.frame.Frame]:
     """The frames of a stream. What cannot be decoded is left out, with one warning in the log."""
     if stream.codec_context is None:  # FFmpeg has no decoder for it

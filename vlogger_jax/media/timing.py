@@ -16,6 +16,8 @@ HIGHEST_RATE = 1000
 LONGEST_GAP = Fraction(600)
 """Seconds; a file whose clock jumps by more is damaged, and nothing is shown or silent for so long."""
 
+_LONGEST = 1e9  # s that are taken for a part of a file
+
 
 def exact_rate(fps: Rate) -> Fraction:
     """The rate that is meant: 29.97 is 30000/1001, and likewise 23.976, 59.94 and 119.88.
@@ -24,15 +26,23 @@ def exact_rate(fps: Rate) -> Fraction:
         UserError: if `fps` is not above 0 and at most 1000 frames/s.
     """
     if not 0 < fps <= HIGHEST_RATE:
-        raise UserError(f"{fps} frames/s cannot be", f"Give a rate above 0 and up to {HIGHEST_RATE} frames/s")
+        raise UserError(f"fps is {float(fps):g}", f"Give a rate above 0 and up to {HIGHEST_RATE} frames/s")
     rate = Fraction(fps).limit_denominator(100_000)
     television = Fraction(round(fps * 1.001) * 1000, 1001)
     # 23.976 is off by 1e-6 of the rate; a rate as it is measured (29.969) keeps its value.
     near = abs(rate - television) < Fraction(2, 10**5) * television
     rate = television if near and rate.denominator != 1 else rate
     if rate <= 0:
-        raise UserError(f"{fps} frames/s cannot be", "Give a rate of at least one frame in a day")
+        raise UserError(f"fps is {float(fps):g}", "Give a rate of at least one frame in a day")
     return rate
+
+
+def check_part(start: float | int | Fraction, duration: float | int | Fraction | None) -> None:
+    """Raise UserError if one cannot `start` there, or give `duration` (None for all), both in seconds."""
+    for name, value in (("start", start), ("duration", 0 if duration is None else duration)):
+        if not 0 <= value < _LONGEST:
+            advice = f"Give less than {_LONGEST:g} seconds" if value > 0 else "Give seconds, 0 or more"
+            raise UserError(f"{name} is {value} s", advice)
 
 
 def seconds(time: float | int | Fraction) -> Fraction:
@@ -55,7 +65,8 @@ def at_rate(
     """What is on display at `start`, `start` + 1/rate, ...: of the items begun by then, the last.
 
     Args:
-        shown: (begin, end, item) in seconds, in order of time; an item stays until the next one begins.
+        shown: (begin, end, item) in seconds, in order of time; an item stays until the next one begins, so only
+            the last end counts.
         rate: items/s to give.
         start: seconds.
         duration: seconds, or None for all; what lasts to the end gives `count(end - start, rate)` items.
@@ -68,7 +79,7 @@ def at_rate(
     for begin, until, item in shown:
         if begun is not None and begin <= begun:
             continue
-        begun, end = begin, max(end, until)
+        begun, end = begin, until
         held = held or [item]
         while limit is None or i < limit:
             if not taken:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 CLIP_RATE = 16000
 """Samples/s of a `Clip`'s waveform."""
 
+_HDR = {16: "PQ", 18: "HLG"}  # transfer curves, by their number in H.273
+
 
 def probe(path: str | Path) -> VideoInfo:
     """What `path` holds. Decodes one frame; a file with no duration in its header is read through, but not decoded.
@@ -57,9 +59,7 @@ def frames(
     """
     source = video_info.examine(path)
     rate = source.info.rate if fps is None else timing.exact_rate(fps)
-    for name, value in (("start", start), ("duration", 0 if duration is None else duration)):
-        if not 0 <= value < 1e9:
-            raise UserError(f"{name} is {value} s", "Give seconds, 0 or more")
+    timing.check_part(start, duration)
     if start and start >= source.info.duration:
         raise UserError(f"{path} ends after {source.info.duration:.2f} s, before {start} s", "Start earlier")
     begin, length = timing.seconds(start), None if duration is None else timing.seconds(duration)
@@ -85,8 +85,8 @@ def read_clip(
     stacked = np.stack(list(frames(path, rate, start, duration)))
     waveform = None
     if info.has_audio:
-        begin, samples = round(timing.seconds(start) * CLIP_RATE), round(len(stacked) / rate * CLIP_RATE)
-        waveform = audio_file.read(path, CLIP_RATE)[begin : begin + samples]
+        samples = round(len(stacked) / rate * CLIP_RATE)
+        waveform = audio_file.read(path, CLIP_RATE, start=start, duration=Fraction(samples, CLIP_RATE))
         waveform = np.pad(waveform, (0, samples - len(waveform)))
     return Clip(frames=stacked, waveform=waveform, fps=float(rate))
 
@@ -100,6 +100,8 @@ def _frames(
     given = 0
     shown = _shown(path, source, start)
     for frame in timing.at_rate(shown, rate, start, duration, slack):
+        if not given and frame.color_trc in _HDR:
+            log.warning("%s is HDR (%s): its colours come out flat", path, _HDR[frame.color_trc])
         yield pixels.to_rgb(frame, source.display, reformatter)
         given += 1
     if not given:
@@ -124,9 +126,16 @@ def _shown(
             jumped += time - following
             time = following
         begin = time
-        ticks = frame.duration or 0
-        lasts = ticks * source.tick if 0 < ticks * source.tick <= timing.LONGEST_GAP else length
-        yield begin, begin + lasts, frame
+        yield begin, begin + _lasts(frame, begin, source), frame
+
+
+def _lasts(frame: av.VideoFrame, begin: Fraction, source: video_info.Source) -> Fraction:
+    """Seconds that `frame`, shown from `begin` on, is shown if it is the last."""
+    length = 1 / source.info.rate
+    if source.last is not None:
+        return source.end - begin if source.last <= begin < source.end else length
+    lasts = (frame.duration or 0) * source.tick
+    return lasts if 0 < lasts <= timing.LONGEST_GAP else length
 
 
 def _decoded(path: Path, source: video_info.Source, start: Fraction) -> Iterator[av.VideoFrame]:

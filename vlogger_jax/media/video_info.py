@@ -52,12 +52,17 @@ class Source:
         display: how decoded frames are shown.
         origin: when the first frame is shown, seconds on the file's own clock.
         tick: seconds between two timestamps.
+        end: seconds from `origin` until the last frame is no more shown.
+        last: when the last frame is shown, seconds from `origin`, where frames are stored in another order than shown
+            and at no constant rate; the durations of single frames are then no good. Else None.
     """
 
     info: VideoInfo
     display: pixels.Display
     origin: Fraction
     tick: Fraction
+    end: Fraction
+    last: Fraction | None
 
 
 def examine(path: str | Path) -> Source:
@@ -78,11 +83,14 @@ def examine(path: str | Path) -> Source:
         if frame is None:
             raise UserError(f"{path} is damaged: no frame of it can be decoded", "Copy or export it again")
         display = pixels.display(stream, frame)
-        has_audio, codec = bool(opened.streams.audio), stream.codec_context.codec.canonical_name
+        has_audio, codec = bool(reading.sound_streams(opened)), stream.codec_context.codec.canonical_name
         tick = Fraction(stream.time_base)
         origin = reading.begin(stream, frame)
         rate, length = _average_rate(stream), _length(opened, stream, origin)
         counted = stream.frames
+        last, length = _tail(opened, stream, origin, length)
+        if counted and length and last and rate and rate != stream.base_rate:
+            rate = min((counted / length).limit_denominator(100_000), Fraction(timing.HIGHEST_RATE))
     if rate is None or length is None:
         rate, length, counted = _read_through(path, rate)
     if rate < _LOWEST_RATE:
@@ -96,7 +104,7 @@ def examine(path: str | Path) -> Source:
         codec=codec,
         rotation=display.rotation,
     )
-    return Source(info, display, origin, tick)
+    return Source(info, display, origin, tick, length, last)
 
 
 def _average_rate(stream: av.VideoStream) -> Fraction | None:
@@ -115,6 +123,33 @@ def _length(opened: av.container.InputContainer, stream: av.VideoStream, origin:
         end = Fraction(opened.duration + (opened.start_time or 0), av.time_base)
         return end - origin if end > origin else None
     return None
+
+
+def _tail(
+    opened: av.container.InputContainer, stream: av.VideoStream, origin: Fraction, length: Fraction | None
+) -> tuple[Fraction | None, Fraction | None]:
+    """(`Source.last`, `length` corrected), from the last group of pictures; `stream` is sought in.
+
+    The header of an mp4 counts in the order of decoding: a frame's duration, and that of all, are differences of the
+    times of decoding. At a constant rate these are right, and nothing is read.
+    """
+    if not stream.duration or not stream.codec_context.has_b_frames or stream.average_rate == stream.base_rate:
+        return None, length
+    packets = []
+    try:
+        opened.seek(stream.duration + (stream.start_time or 0), stream=stream)
+        packets = [packet for packet in opened.demux(stream) if packet.size and packet.pts is not None]
+    except av.FFmpegError as error:
+        log.debug("%s: its end cannot be read (%s)", opened.name, error.strerror)
+    if not packets:
+        return None, length
+    tick = Fraction(stream.time_base)
+    last = max(packet.pts for packet in packets) * tick - origin
+    typical = 1 / Fraction(stream.average_rate)
+    # What was stored last has no difference to be taken for its duration.
+    lasts = (packets[-1].duration or 0) * tick
+    lasts = lasts if 0 < lasts <= timing.LONGEST_GAP else typical
+    return last, length if length and 0 < length - last <= 2 * lasts else last + lasts
 
 
 def _read_through(path: str | Path, rate: Fraction | None) -> tuple[Fraction, Fraction, int]:
