@@ -112,7 +112,7 @@ def frame(model: BodyModel, fit: Fit, image: UInt8[np.ndarray, "_ _ 3"], size: i
     Raises:
         UserError: if the head is not in the picture.
     """
-    motion = _some(fit.motion, slice(0, 1))
+    motion = smplx.frames_of(fit.motion, slice(0, 1))
     posed = smplx.pose(model, motion)
     pixels = cameras.project(fit.camera, posed.vertices[0])[0]
     joints = cameras.project(fit.camera, posed.joints[0])[0]
@@ -151,7 +151,7 @@ def panels(model: BodyModel, motion: Motion, framed: Framed) -> Iterator[UInt8[n
         count = min(WINDOW, frames - start)
         length = count if frames < WINDOW else WINDOW  # so that one program does for all
         which = np.minimum(np.arange(start, start + length), frames - 1)
-        target = _on_host(_rendered(body, _some(motion, which), framed.camera)[0])
+        target = _on_host(_rendered(body, smplx.frames_of(motion, which), framed.camera)[0])
         target = GBuffer(face_index=target.face_index[:count], bary=target.bary[:count])
         yield from show.pictures(build.build(tables, reference, target), framed.image)
 
@@ -164,11 +164,6 @@ def _rendered(model: BodyModel, motion: Motion, camera: Camera) -> tuple[GBuffer
 
 def _on_host(gbuffer: GBuffer) -> GBuffer:
     return jax.tree.map(np.asarray, gbuffer)
-
-
-def _some(motion: Motion, which: slice | np.ndarray) -> Motion:
-    frames = {name: value[which] for name, value in vars(motion).items() if name not in ("betas", "fps", "body")}
-    return Motion(betas=motion.betas, fps=motion.fps, body=motion.body, **frames)
 
 
 def _body_of(motion: Motion, path: Path | None) -> BodyModel:

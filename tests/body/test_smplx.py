@@ -446,3 +446,11 @@ def test_posing_numpy_opens_no_device(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "no device was opened, none could be"
+
+
+def test_frames_of_a_motion():
+    motion = smplx.rest_motion(model_file.default(), frames=5)
+    motion = dataclasses.replace(motion, transl=np.arange(15, dtype=np.float32).reshape(5, 3))
+    some = smplx.frames_of(motion, np.array([3, 1]))
+    np.testing.assert_array_equal(some.transl, motion.transl[[3, 1]])
+    assert some.body_pose.shape == (2, 21, 3) and some.betas is motion.betas and some.fps == motion.fps

@@ -142,7 +142,7 @@ def _overlap(model: smplx.BodyModel, frame: np.ndarray, landmarks: Landmarks, fi
     size = tuple(round(side * scale) for side in landmarks.size)
     picture = resize(frame, size, anti_aliasing=True)
     matte = resize(fit.matte[index] / 255.0, size) > 0.5
-    vertices = smplx.pose(model, at(fit.motion, [index])).vertices
+    vertices = smplx.pose(model, smplx.frames_of(fit.motion, slice(index, index + 1))).vertices
     camera = cameras.crop(fit.camera, 0, 0, scale, size)
     body = np.asarray(gbuffers.covered(gbuffers.render(vertices, model.faces, camera)))[0]
     eyes = points.interocular_distances(landmarks)[index] * scale
@@ -163,7 +163,7 @@ def _overlap(model: smplx.BodyModel, frame: np.ndarray, landmarks: Landmarks, fi
 
 
 def _neck(face: np.ndarray, eyes: float, size: tuple[int, int]) -> np.ndarray:
-    """A box under the chin, as wide as the face less a tenth of `eyes` on each side."""
+    """A box around the chin's height, as wide as the face less a tenth of `eyes` on each side."""
     rows, columns = np.mgrid[: size[0], : size[1]]
     chin, left, right = face[152, 1], face[:, 0].min() + 0.1 * eyes, face[:, 0].max() - 0.1 * eyes
     return (np.abs(rows - chin) < BELOW_CHIN * eyes) & (columns > left) & (columns < right)
@@ -173,12 +173,9 @@ def hull(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return polygon2mask(size, pixels[ConvexHull(pixels).vertices][:, ::-1])
 
 
-def at(motion, frames: list[int]):
-    return jax.tree.map(lambda value: value[frames] if value.ndim > 1 else value, motion)
-
-
 def carry(model: smplx.BodyModel, path: Path, landmarks: Landmarks, fit: Fit) -> dict:
     """Frame 0 carried by the fitted motion to turned frames: PSNR inside the face against two ways of doing less."""
+    assert landmarks.size[0] == landmarks.size[1]
     size, scale = (WARP_SIZE, WARP_SIZE), WARP_SIZE / max(landmarks.size)
     head = np.asarray(smplx.pose(points.reduce(model).body, fit.motion).joint_rotation)[:, names.JOINTS.index("head")]
     yaw = np.rad2deg(np.arctan2(head[:, 0, 2], head[:, 2, 2]))
@@ -189,7 +186,7 @@ def carry(model: smplx.BodyModel, path: Path, landmarks: Landmarks, fit: Fit) ->
         for index, frame in enumerate(video_file.frames(path))
         if index in set(wanted)
     }
-    vertices = np.asarray(smplx.pose(model, at(fit.motion, wanted)).vertices)
+    vertices = np.asarray(smplx.pose(model, smplx.frames_of(fit.motion, np.array(wanted))).vertices)
     camera = cameras.crop(fit.camera, 0, 0, scale, size)
     seen = jax.tree.map(np.asarray, gbuffers.render(vertices, model.faces, camera))
     tables = build.tables(model)

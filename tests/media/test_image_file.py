@@ -149,6 +149,17 @@ def test_focal_length(tmp_path, written, found):
     assert image_file.read(tmp_path / "x.jpg").focal_35mm == found
 
 
+@pytest.mark.parametrize(("taken", "found"), [((4000, 3000), 26.0), ((3000, 4000), 26.0), ((4000, 2000), None)])
+def test_the_focal_length_of_a_part_is_not_the_cameras(tmp_path, taken, found):
+    """Editors leave what the camera wrote when they cut a picture; scaling and turning change nothing."""
+    exif = Image.Exif()
+    written = exif.get_ifd(ExifTags.IFD.Exif)
+    written[ExifTags.Base.FocalLengthIn35mmFilm] = 26
+    written[ExifTags.Base.ExifImageWidth], written[ExifTags.Base.ExifImageHeight] = taken
+    Image.new("RGB", (80, 60)).save(tmp_path / "x.jpg", exif=exif)
+    assert image_file.read(tmp_path / "x.jpg").focal_35mm == found
+
+
 def test_the_first_frame_of_an_animation(tmp_path):
     frames = [Image.fromarray(np.full((8, 8, 3), value, np.uint8)) for value in (40, 200)]
     for format_ in ("GIF", "WEBP", "PNG"):

@@ -229,6 +229,12 @@ def rest_motion(model: BodyModel, frames: int = 1, fps: float = 24.0) -> Motion:
     )
 
 
+def frames_of(motion: Motion, which: slice | Int[np.ndarray, "n"]) -> Motion:
+    """Some frames of one clip's motion."""
+    frames = {name: value[which] for name, value in vars(motion).items() if name not in ("betas", "fps", "body")}
+    return Motion(betas=motion.betas, fps=motion.fps, body=motion.body, **frames)
+
+
 def _arkit(model: BodyModel, expression: Array, *wanted: str) -> list[Array]:
     """The coefficients of the named expressions."""
     if not set(wanted) <= set(model.expression_names):

@@ -14,7 +14,7 @@ from skimage import draw as shapes
 
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import names, raster
-from vlogger_jax.body.smplx import BodyModel, pose
+from vlogger_jax.body.smplx import BodyModel, frames_of, pose
 from vlogger_jax.core.records import Camera, Motion
 from vlogger_jax.core.typing import Array, Bool, Float, UInt8
 from vlogger_jax.fit import points as body_points
@@ -68,18 +68,12 @@ def draw(
     body = jax.device_put(model)
     for i, frame in enumerate(frames):
         picture = _reduced(frame, reduced).repeat(enlarged, axis=0).repeat(enlarged, axis=1)
-        colour, covered = map(np.asarray, _drawn(body, _one(fit.motion, i), view))
+        colour, covered = map(np.asarray, _drawn(body, frames_of(fit.motion, slice(i, i + 1)), view))
         picture = np.where(covered[..., None], (1 - OPACITY) * picture + OPACITY * colour, picture)
         canvas = np.round(picture).astype(np.uint8)
         canvas[_outline(np.asarray(fit.matte[i]), size)] = OUTLINE
         _mark(canvas, seen[i] * scale, fitted[i] * scale, confidence[i] > CONFIDENT, faces)
         yield canvas
-
-
-def _one(motion: Motion, i: int) -> Motion:
-    """Frame i alone."""
-    frames = {name: value[i : i + 1] for name, value in vars(motion).items() if name not in ("betas", "fps", "body")}
-    return Motion(betas=motion.betas, fps=motion.fps, body=motion.body, **frames)
 
 
 @jax.jit

@@ -137,8 +137,17 @@ def write(path: str | Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
 
 
 def _focal_35mm(image: Image.Image) -> float | None:
-    focal = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
-    return float(focal) if isinstance(focal, int | float) and focal > 0 else None
+    """What the camera wrote, unless the picture is of another shape: a part has another angle of view."""
+    written = image.getexif().get_ifd(ExifTags.IFD.Exif)
+    focal = written.get(ExifTags.Base.FocalLengthIn35mmFilm)
+    if not isinstance(focal, int | float) or focal <= 0:
+        return None
+    taken = [written.get(tag) for tag in (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)]
+    if all(isinstance(side, int) and side > 0 for side in taken):
+        shape, now = max(taken) / min(taken), max(image.size) / min(image.size)
+        if not 0.99 < shape / now < 1.01:
+            return None
+    return float(focal)
 
 
 def _split(image: Image.Image, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
