@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from docs.figures import controls as figure
-from vlogger_jax.body import model_file
+from vlogger_jax.body import model_file, names
 from vlogger_jax.controls import composite as composites
 from vlogger_jax.controls import grid
 
@@ -137,3 +137,23 @@ def test_grid_operations():
     np.testing.assert_array_equal(grid.majority(np.zeros((2, 2), int), (1, 1), 18), [[0]])
     grown = grid.dilate(np.eye(5, dtype=bool)[2:3].repeat(1, axis=0), 1)
     np.testing.assert_array_equal(grown, [[False, True, True, True, False]])
+
+
+def test_a_mouth_that_the_reference_keeps_shut_opens_dark_with_teeth_and_tongue():
+    """The insides take the colours that they have in anybody; the skin around them is untouched."""
+    label = np.zeros((1, 8, 8), np.int32) + names.LABELS.index("face skin")
+    insides = ("upper teeth", "tongue", "mouth cavity")
+    for column, name in enumerate(insides):
+        label[0, 4, column] = names.LABELS.index(name)
+    place = np.zeros((1, 8, 8, 3), np.float32)
+    valid = label == names.LABELS.index("face skin")
+    image = np.full((8, 8, 3), (200.0, 150.0, 120.0), np.float32)
+    uv = grid.centres(8, 8, np.zeros((), np.float32))[None]
+    part, whole = composites.parts(label, place), np.ones((8, 8), np.float32)
+    colour, _ = composites.compose(
+        image, whole, image, uv, part, label, valid, place, whole.astype(bool), np.zeros((8, 8, 3), np.float32)
+    )
+    np.testing.assert_allclose(colour[valid], np.broadcast_to(image, colour.shape)[valid], rtol=1e-5)
+    teeth, tongue, cavity = (colour[0, 4, column] for column in range(3))
+    np.testing.assert_allclose(teeth, image[0, 0] * composites.INSIDES["upper teeth"], rtol=1e-5)
+    assert teeth.sum() > image[0, 0].sum() > tongue.sum() > cavity.sum() and cavity.max() < 60

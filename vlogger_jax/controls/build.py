@@ -125,6 +125,7 @@ def build(body: Tables, source: Reference, target: GBuffer, size: tuple[int, int
         source.behind,
         composites.extend(uv, part, source.outline),
         part,
+        label,
         valid,
         place,
         source.body,
@@ -163,7 +164,8 @@ def full_composite(
             "Give image and matte at a whole number of times the G-buffers' size",
         )
     _, uv, valid, place = _look_up(body, source, target)
-    part = composites.parts(gbuffers.labels(target, body.labels), place)
+    label = gbuffers.labels(target, body.labels)
+    part = composites.parts(label, place)
     extended = composites.extend(uv, part, source.outline)
     whole, alpha = image.astype("float32"), matte.astype("float32") / 255.0
 
@@ -176,6 +178,7 @@ def full_composite(
         composites.background(whole, alpha),
         composites.enlarge(extended, times),
         grid.repeat(part, times),
+        repeated(label),
         repeated(valid),
         grid.repeat(place, times),
         repeated(source.body),

@@ -25,6 +25,17 @@ _PART_OF = {
 }
 _HEAD, _LEFT_ARM, _RIGHT_ARM, _HANDS = 0, 2, 3, (4, 5)
 PARTS = 6
+INSIDES = {  # colour, as a part of the mean skin's
+    **dict.fromkeys(("upper teeth", "lower teeth"), (1.0, 1.06, 1.1)),
+    "tongue": (0.62, 0.42, 0.42),
+    "mouth cavity": (0.24, 0.15, 0.14),
+    "sclera": (0.95, 1.0, 1.05),
+    "iris": (0.3, 0.28, 0.26),
+}
+"""What lips and lids hide in many a reference: painted as anybody's where it does."""
+_MOUTH = 1  # among `warp.KINDS`
+_DARKNESS = 0.03
+"""Metres behind the foremost teeth in which light falls to 1/e."""
 _SEAM = 1 / 100
 """Of the picture's height: how far around the body the reference's own body may show, to close the seam."""
 _JUMP = 1.0
@@ -116,6 +127,7 @@ def compose(
     behind: Float[Array, "h w 3"],
     uv: Float[Array, "*b r s 2"],
     part: Float[Array, "*b r s p"],
+    label: Int[Array, "*b r s"],
     valid: Bool[Array, "*b r s"],
     place: Float[Array, "*b r s 3"],
     reference_body: Bool[Array, "h w"],
@@ -128,6 +140,7 @@ def compose(
         behind: `background` of the reference, at the size of the result.
         uv: `extend`ed coordinates in the reference.
         part: `parts` of the new frames.
+        label: `names.LABELS` of the new frames.
         valid: where the reference shows the same point of the body.
         place: metres on the body.
         reference_body: where the reference shows the body.
@@ -148,26 +161,33 @@ def compose(
     around = xp.where(seam, sampled[..., 3], sampled[..., 4]) * same
     coverage = xp.where(body, 1.0, around)
     trusted = xp.where(body, valid, around > 0.5)
-    person = xp.where(trusted[..., None], colour, _guess(colour, trusted.astype(uv.dtype), part))
+    person = xp.where(trusted[..., None], colour, _guess(colour, trusted.astype(uv.dtype), part, label, place))
     mixed = coverage[..., None] * person + (1 - coverage[..., None]) * behind
     return mixed, coverage
 
 
-def _guess(colour: Array, trusted: Array, part: Array) -> Array:
+def _guess(colour: Array, trusted: Array, part: Array, label: Array, place: Array) -> Array:
     """Colours for what the reference hides: from what it shows of the same part, else from anything near.
 
-    Hands that it does not show at all take the mean colour of the head: they are skin, and their sleeve is not.
+    Hands that it does not show at all take the mean colour of the head: they are skin, and their sleeve is not. What
+    is in mouth and eyes is painted as in anybody's (`INSIDES`): around it is nothing that looks like it.
     """
     xp = namespace(colour)
     guess = fill(colour, trusted)
+    head = (trusted * part[..., _HEAD])[..., None]
+    total = head.sum(axis=(-3, -2), keepdims=True)
+    skin = (colour * head).sum(axis=(-3, -2), keepdims=True) / xp.maximum(total, 1.0)
     for k in range(part.shape[-1]):
         weight = trusted * part[..., k]
         some = weight.sum(axis=(-2, -1), keepdims=True)[..., None] > 0
         same = fill(colour, weight)
         if k in _HANDS:
-            head = (trusted * part[..., _HEAD])[..., None]
-            total = head.sum(axis=(-3, -2), keepdims=True)
-            skin = (colour * head).sum(axis=(-3, -2), keepdims=True) / xp.maximum(total, 1.0)
             same, some = xp.where(some, same, skin), some | (total > 0)
         guess = xp.where(some & (part[..., k, None] > 0), same, guess)
-    return guess
+    ratio = xp.asarray([INSIDES.get(name, (0.0, 0.0, 0.0)) for name in names.LABELS], dtype=colour.dtype)[label]
+    inside = ratio.sum(axis=-1, keepdims=True) > 0
+    mouth = xp.asarray([warps.KINDS[k] == _MOUTH for k in range(len(names.LABELS))])[label][..., None]
+    depth = place[..., 2:]
+    foremost = xp.where(mouth, depth, -xp.inf).max(axis=(-3, -2), keepdims=True)
+    light = xp.exp(xp.where(mouth, depth - foremost, 0.0) / _DARKNESS)
+    return xp.where(inside & (total > 0), xp.clip(ratio * light * skin, 0.0, 255.0), guess)

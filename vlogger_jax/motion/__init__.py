@@ -1,0 +1,1 @@
+"""From what the motion network hears to how a person moves."""
