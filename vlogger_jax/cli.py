@@ -136,6 +136,47 @@ def controls(
 
 
 @app.command()
+def speak(
+    text: Annotated[str | None, typer.Option(help="What to say.")] = None,
+    text_file: Annotated[Path | None, typer.Option(help="A text to say, UTF-8.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the sound, .wav.")] = None,
+    voice: Annotated[
+        str | None, typer.Option(help="A language, or language+variant, as in en-us+f3; en-us by default.")
+    ] = None,
+    rate: Annotated[int | None, typer.Option(help="Words a minute, 80 to 450; 175 by default.")] = None,
+    pitch: Annotated[int | None, typer.Option(help="0 to 99; 50, the voice's own, by default.")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="Another program, as in 'piper --model en.onnx --output_file {out}'; the text is on its stdin, or "
+            "where {text} stands; {phonemes} stands for a file that it can write."
+        ),
+    ] = None,
+    phonemes: Annotated[Path | None, typer.Option(help="Where to write what is said when, .json.")] = None,
+    list_voices: Annotated[bool, typer.Option("--list-voices", help="Print what --voice can be.")] = False,
+) -> None:
+    """Speech from text, and when each of its sounds is heard."""
+    from vlogger_jax import speaking
+
+    request = speaking.Request(
+        out=out,
+        text=text,
+        text_file=text_file,
+        voice=voice,
+        rate=rate,
+        pitch=pitch,
+        engine=engine,
+        phonemes=phonemes,
+    )
+    if not list_voices:
+        speaking.speak_file(request)
+    elif request != speaking.Request():
+        raise UserError("--list-voices goes with no other option", "Leave the others out")
+    else:
+        speaking.list_voices()
+
+
+@app.command()
 def doctor() -> None:
     """What is installed, which devices there are, and what each missing extra would give."""
     from vlogger_jax.doctor import examine

@@ -118,7 +118,17 @@ def _extra(extra: str) -> tuple[str, str]:
             "broken",
             f"OpenCV does not start: {reason}\npip install --force-reinstall opencv-contrib-python-headless",
         )
+    if extra == "speech":
+        return _speech()
     return "installed", GIVES[extra]
+
+
+def _speech() -> tuple[str, str]:
+    try:
+        with import_module("vlogger_jax.audio.espeak").Espeak() as engine:
+            return "installed", f"{GIVES['speech']}, by espeak-ng {engine.version}"
+    except UserError as error:
+        return "broken", f"{error.what}\n{error.fix}"
 
 
 def _install(extra: str) -> str:

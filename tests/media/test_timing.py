@@ -6,37 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlogger_jax.core.errors import UserError
 from vlogger_jax.media import timing
 
 RATES = st.sampled_from([12, 15, 23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 120]).map(timing.exact_rate)
-
-
-@pytest.mark.parametrize(
-    ("fps", "rate"),
-    [
-        (23.976, Fraction(24000, 1001)),
-        (29.97, Fraction(30000, 1001)),
-        (59.94, Fraction(60000, 1001)),
-        (119.88, Fraction(120000, 1001)),
-        (30000 / 1001, Fraction(30000, 1001)),
-        (24, Fraction(24)),
-        (25.0, Fraction(25)),
-        (12.5, Fraction(25, 2)),
-        (29.9, Fraction(299, 10)),
-        (29.969, Fraction(29969, 1000)),
-        (Fraction(30000, 1001), Fraction(30000, 1001)),
-        (0.1, Fraction(1, 10)),
-    ],
-)
-def test_exact_rate(fps, rate):
-    assert timing.exact_rate(fps) == rate
-
-
-@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), 1e9, 1e-9])
-def test_impossible_rates(fps):
-    with pytest.raises(UserError, match=r"^fps is "):
-        timing.exact_rate(fps)
 
 
 def constant(frames, rate):

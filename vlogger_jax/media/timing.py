@@ -5,36 +5,16 @@ from fractions import Fraction
 from typing import TypeVar
 
 from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.rate import HIGHEST_RATE, Rate, count, exact_rate
+
+__all__ = ["HIGHEST_RATE", "LONGEST_GAP", "Rate", "at_rate", "check_part", "count", "exact_rate", "seconds"]
 
 T = TypeVar("T")
-
-Rate = float | int | Fraction
-"""Frames/s."""
-
-HIGHEST_RATE = 1000
 
 LONGEST_GAP = Fraction(600)
 """Seconds; a file whose clock jumps by more is damaged, and nothing is shown or silent for so long."""
 
 _LONGEST = 1e9  # s that are taken for a part of a file
-
-
-def exact_rate(fps: Rate) -> Fraction:
-    """The rate that is meant: 29.97 is 30000/1001, and likewise 23.976, 59.94 and 119.88.
-
-    Raises:
-        UserError: if `fps` is not above 0 and at most 1000 frames/s.
-    """
-    if not 0 < fps <= HIGHEST_RATE:
-        raise UserError(f"fps is {float(fps):g}", f"Give a rate above 0 and up to {HIGHEST_RATE} frames/s")
-    rate = Fraction(fps).limit_denominator(100_000)
-    television = Fraction(round(fps * 1.001) * 1000, 1001)
-    # 23.976 is off by 1e-6 of the rate; a rate as it is measured (29.969) keeps its value.
-    near = abs(rate - television) < Fraction(2, 10**5) * television
-    rate = television if near and rate.denominator != 1 else rate
-    if rate <= 0:
-        raise UserError(f"fps is {float(fps):g}", "Give a rate of at least one frame in a day")
-    return rate
 
 
 def check_part(start: float | int | Fraction, duration: float | int | Fraction | None) -> None:
@@ -48,11 +28,6 @@ def check_part(start: float | int | Fraction, duration: float | int | Fraction |
 def seconds(time: float | int | Fraction) -> Fraction:
     """A time in seconds as a fraction, to the microsecond: 0.1 is 1/10."""
     return Fraction(time).limit_denominator(10**6)
-
-
-def count(duration: Fraction, rate: Fraction) -> int:
-    """How many frames of `rate` last `duration` seconds: the nearest whole number, at least one."""
-    return max(1, int(duration * rate + Fraction(1, 2)))
 
 
 def at_rate(
