@@ -1,55 +1,166 @@
-"""`make demo`: the default body says one word and nods, as a strip of frames in out/demo.png."""
+"""`make demo`: a portrait says a sentence, by rule and paste, as a video with sound in out/demo.mp4.
 
+Nothing here is learned: the lips follow the sounds of the sentence by rule, and the picture is cut and pasted to follow
+the body. It is the baseline that the networks have to beat. Run `python -m docs.figures.demo --help` for a picture and
+words of your own. The default portrait is Eileen Collins, by NASA, in the public domain, from scikit-image.
+"""
+
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, NamedTuple
 
+import jax
 import numpy as np
-from PIL import Image
-from rich.progress import track
+import typer
 
-from data_pipelines.default_body.shading import render
-from docs.figures import body, poses
-from vlogger_jax.body import model_file, names, smplx
+from data_pipelines.avatars import act, style
+from vlogger_jax import cli, console, control_video, fitting
+from vlogger_jax.audio.espeak import Espeak
+from vlogger_jax.audio.speech import Phoneme, Speech, Voice
+from vlogger_jax.body import model_file, smplx
+from vlogger_jax.body.smplx import BodyModel
+from vlogger_jax.controls import build
+from vlogger_jax.controls import gbuffer as gbuffers
+from vlogger_jax.core.records import GBuffer, Motion
+from vlogger_jax.core.typing import UInt8
+from vlogger_jax.fit import landmarks as marks
+from vlogger_jax.fit import solve
+from vlogger_jax.media import video_writer
+from vlogger_jax.motion.retarget import Strength, retarget
 
-OUT = Path("out/demo.png")
-FRAMES = 12
-FPS = 12.0
+FPS = 24.0
+SIZE = 512
+"""Pixels to a side of the video."""
+
+WINDOW = 8
+"""Frames in memory at a time."""
+
+TEXT = "Hello! Nobody filmed this. One picture, one sentence, and my lips follow every sound."
+
+STRENGTH = Strength(head=0.7, torso=0.25, arms=0.0, hands=0.0)
+"""Paste can turn a head a little; arms that the picture hides it cannot raise."""
+
+REST_S = 0.6
+"""Silence before and after the sentence, to be seen at rest."""
+
+LANDMARKS = Path(__file__).with_name("demo_landmarks.npz")
+"""Of the default portrait, for Pythons that have no MediaPipe."""
 
 
-def frame_at(time_s: float) -> tuple[dict[str, tuple[float, float, float]], dict[str, float]]:
-    """Pose and expression at a time: "mama", a nod, a blink, and a hand that comes up."""
-    opening = max(0.0, np.sin(2 * np.pi * 2.0 * time_s)) ** 0.7
-    closing = 1.0 - opening
-    lift = 0.5 - 0.5 * np.cos(2 * np.pi * min(time_s, 0.5))
-    blink = np.exp(-(((time_s - 0.7) / 0.07) ** 2))
-    joints = {
-        **poses.RELAXED_ARMS,
-        "left_elbow": (20 * lift, -20 - 75 * lift, 0),
-        "left_shoulder": (10 * lift, -8 - 20 * lift, -70 + 12 * lift),
-        "head": (8 * np.sin(2 * np.pi * time_s), 5 * np.sin(np.pi * time_s), 0),
-    }
-    expression = {
-        **{"jawOpen": 0.45 * opening, "mouthLowerDownLeft": 0.3 * opening, "mouthLowerDownRight": 0.3 * opening},
-        **{"mouthPressLeft": 0.5 * closing, "mouthPressRight": 0.5 * closing},
-        **{"eyeBlinkLeft": blink, "eyeBlinkRight": blink, "browInnerUp": 0.4 * lift},
-    }
-    return joints, expression
+class Person(NamedTuple):
+    """A portrait, fitted and cut to its square of `SIZE` pixels."""
+
+    model: BodyModel
+    portrait: control_video.Framed
 
 
-def main() -> None:
-    start = time.perf_counter()
+def find(image: Path | None, begin) -> Person:
+    """Fit the person of a picture; None is the default portrait.
+
+    Raises:
+        UserError: if the picture cannot be read or shows nobody.
+    """
     model = model_file.default()
-    colours, frames = body.skin_colours(model), []
-    for index in track(range(FRAMES), description="rendering"):
-        joints, expression = frame_at(index / FPS)
-        posed = smplx.pose(model, poses.make(model, joints, expression, relaxed_hands=True))
-        middle = smplx.pose(model, smplx.rest_motion(model)).joints[0, names.JOINTS.index("spine3")]
-        view = body.looking_at(middle + np.array([0.0, 0.21, 0.0]), 0.8, (256, 256))
-        frames.append(render(posed.vertices[0], model.faces, colours, view))
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(body.grid(frames, columns=6)).save(OUT)
-    print(f"{OUT}: {FRAMES} frames of the default body, {FRAMES / FPS:.1f} s, in {time.perf_counter() - start:.1f} s")
+    if image is None:
+        from skimage import data
+
+        picture, focal = data.astronaut(), None
+    else:
+        source = fitting.picture(image)
+        picture, focal = next(source.frames()), source.focal
+    report = begin("finding the person")
+    if image is None and sys.version_info >= (3, 13):
+        print(f"MediaPipe has no version for this Python: taking the portrait's landmarks from {LANDMARKS.name}")
+        found = marks.load(LANDMARKS)
+    else:
+        found = marks.detect([picture], FPS)
+    report(1.0)
+    fit = solve.fit(model, found, focal=focal, report=begin("fitting the body"))
+    return Person(model, control_video.frame(model, fit, picture, SIZE))
+
+
+def say(text: str, voice: Voice) -> Speech:
+    """The sentence with `REST_S` of silence before and after it."""
+    with Espeak() as engine:
+        said = engine.speak(text, voice)
+    silence, end = round(REST_S * said.rate), len(said.waveform) / said.rate + REST_S
+    moved = (p._replace(start=p.start + REST_S, end=p.end + REST_S) for p in said.phonemes)
+    return Speech(
+        waveform=np.pad(said.waveform, silence),
+        rate=said.rate,
+        phonemes=(Phoneme("", 0.0, REST_S), *moved, Phoneme("", end, end + REST_S)),
+    )
+
+
+def move(person: Person, speech: Speech, seed: int) -> Motion:
+    """How the person of the portrait says it."""
+    rng, reference = np.random.default_rng(seed), person.portrait.motion
+    manner = style.sample(rng)
+    frames = max(1, round(len(speech.waveform) / speech.rate * FPS))
+    motion = act.perform(person.model, reference.betas, speech.phonemes, manner, rng, frames, FPS)
+    return retarget(motion, act.neutral(person.model, reference.betas, manner), reference, STRENGTH)
+
+
+def paste(person: Person, motion: Motion) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The portrait moved by the motion, frame by frame."""
+    tables, body = build.tables(person.model), jax.device_put(person.model)
+
+    @jax.jit
+    def seen(motion: Motion) -> tuple[GBuffer, jax.Array]:
+        vertices = smplx.pose(body, motion).vertices
+        return gbuffers.render(vertices, body.faces, person.portrait.camera), vertices
+
+    portrait = person.portrait
+    first, vertices = jax.tree.map(np.asarray, seen(portrait.motion))
+    source = build.reference(tables, portrait.image, portrait.matte, first, vertices[0], portrait.camera)
+    frames = len(motion.transl)
+    for start in range(0, frames, WINDOW):
+        which = np.minimum(np.arange(start, start + WINDOW), frames - 1)  # so that one program does for all
+        target, _ = jax.tree.map(np.asarray, seen(smplx.frames_of(motion, which)))
+        count = min(WINDOW, frames - start)
+        target = GBuffer(face_index=target.face_index[:count], bary=target.bary[:count])
+        yield from build.build(tables, source, target).composite
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    image: Annotated[Path | None, typer.Option(help="A portrait; by default the astronaut's.")] = None,
+    text: Annotated[str, typer.Option(help="What to say.")] = TEXT,
+    voice: Annotated[str, typer.Option(help="Who says it: a voice of espeak-ng.")] = "en-us",
+    seed: Annotated[int, typer.Option(help="Of the head's and the eyes' motion.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where to write the video, .mp4.")] = Path("out/demo.mp4"),
+) -> None:
+    """A portrait says a sentence, by rule and paste."""
+    fitting.check_suffix("--out", out, (".mp4",))
+    fitting.check_apart({"--out": out}, {"--image": image})
+    seconds, begun = {}, time.perf_counter()
+
+    def done(phase: str) -> None:
+        seconds[phase] = time.perf_counter() - begun - sum(seconds.values())
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with console.progress() as begin:
+        console.keep_compiled()
+        speech = say(text, Voice(voice))
+        done("speech")
+        person = find(image, begin)
+        done("fit")
+        motion = move(person, speech, seed)
+        done("motion")
+        report, count = begin("pasting"), len(motion.transl)
+        with video_writer.Writer(out, fps=FPS, waveform=speech.waveform, rate=speech.rate) as writer:
+            for i, frame in enumerate(paste(person, motion)):
+                writer.write(frame)
+                report((i + 1) / count)
+        done("video")
+    phases = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    print(f"{out}: {count} frames, {count / FPS:.1f} s of {SIZE} x {SIZE} pixels with sound ({phases})")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.outcome(app, sys.argv[1:], "python -m docs.figures.demo"))
