@@ -157,3 +157,20 @@ def test_a_mouth_that_the_reference_keeps_shut_opens_dark_with_teeth_and_tongue(
     teeth, tongue, cavity = (colour[0, 4, column] for column in range(3))
     np.testing.assert_allclose(teeth, image[0, 0] * composites.INSIDES["upper teeth"], rtol=1e-5)
     assert teeth.sum() > image[0, 0].sum() > tongue.sum() > cavity.sum() and cavity.max() < 60
+
+
+@pytest.mark.parametrize(("shift", "stays"), [(1.0, 1.0), (6.0, 0.0)])
+def test_cloth_between_two_parts_stays_where_little_moves_and_is_not_left_behind_where_much_does(shift, stays):
+    """Right of the body hangs cloth that the reference shows next to another part, a metre away on the body."""
+    body = np.zeros((64, 64), bool)
+    body[:, :20] = True
+    label = body[None] * names.LABELS.index("torso")
+    place = body[None, ..., None] * np.zeros(3, np.float32)
+    uv = grid.centres(64, 64, np.zeros((), np.float32))[None] + np.float32([shift, 0])
+    image, black = np.full((64, 64, 3), 200.0, np.float32), np.zeros((64, 64, 3), np.float32)
+    elsewhere = np.ones((64, 64, 3), np.float32)
+    _, coverage = composites.compose(
+        *(image, np.ones((64, 64), np.float32), black, uv, composites.parts(label, place), label),
+        *(label > 0, place, np.zeros((64, 64), bool), elsewhere),
+    )
+    np.testing.assert_allclose(coverage[0, :, 30:50], stays)

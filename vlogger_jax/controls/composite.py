@@ -38,6 +38,8 @@ _DARKNESS = 0.03
 """Metres behind the foremost teeth in which light falls to 1/e."""
 _SEAM = 1 / 100
 """Of the picture's height: how far around the body the reference's own body may show, to close the seam."""
+_STILL = 1 / 40
+"""Of the picture's height: flow below which what is around the body stays with it, whatever it hangs on."""
 _JUMP = 1.0
 """Pixels by which interpolated flow may differ from the nearest pixel's."""
 
@@ -157,6 +159,9 @@ def compose(
     # Around the body only what the reference shows around its body, and around the same part of it: else what moved
     # away with its part would stay behind as well.
     same = ((fill(place, body.astype(uv.dtype)) - there) ** 2).sum(axis=-1) < ATTACHED**2
+    # Where next to nothing moved, a shirt between torso and arm belongs to both.
+    flow = uv - grid.centres(*uv.shape[-3:-1], uv)
+    same = same | ((flow**2).sum(axis=-1) < (_STILL * uv.shape[-3]) ** 2)
     seam = grid.dilate(body, max(1, round(_SEAM * uv.shape[-3])))
     around = xp.where(seam, sampled[..., 3], sampled[..., 4]) * same
     coverage = xp.where(body, 1.0, around)
