@@ -1,0 +1,1 @@
+"""How people, their clothes and their surroundings look: everything about a picture that is not geometry."""

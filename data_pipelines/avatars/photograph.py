@@ -1,0 +1,167 @@
+"""Photographs of a performance: frames, G-buffers of the bare body and mattes, any frames of a clip by themselves."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from data_pipelines.avatars import outfit as outfits
+from data_pipelines.avatars import render, splits
+from data_pipelines.avatars.framing import SIDE
+from data_pipelines.avatars.look import chart as charts
+from data_pipelines.avatars.look import sample as looks
+from data_pipelines.avatars.look.sample import Look
+from data_pipelines.avatars.outfit import Outfit
+from data_pipelines.avatars.perform import Performance
+from vlogger_jax.body import camera as cameras
+from vlogger_jax.body import model_file, smplx
+from vlogger_jax.body.smplx import BodyModel
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.records import Camera, GBuffer, Motion, record
+from vlogger_jax.core.typing import Array, Int, UInt8
+
+REFERENCE = -1
+"""The frame id of the performance's reference."""
+
+SIZES = (16, 2048)
+BATCH = 16
+"""Frames at once on an accelerator; on a CPU they come one after another, so that a frame never depends on others."""
+
+WORKERS = 2
+"""Frames (on an accelerator: batches) under way at a time: many steps of one frame do not fill two cores."""
+
+
+@record
+class Photographs:
+    """Frames of one clip.
+
+    Attributes:
+        frames: sRGB.
+        gbuffer: of the bare body, without clothes and hair.
+        matte: coverage of the person, clothes, hair and held things included.
+    """
+
+    frames: UInt8[Array, "n s s 3"]
+    gbuffer: GBuffer
+    matte: UInt8[Array, "n s s"]
+
+
+def photograph(
+    performance: Performance, frame_ids: Int[np.ndarray, "n"], size: int, model: BodyModel | None = None
+) -> Photographs:
+    """Some frames of a clip, `size` pixels to a side.
+
+    Pure, and frame by frame: any frames of a clip, in any order, have the bytes that they have in the whole clip on the
+    same kind of device. Dressing and textures take a tenth of a second a call, so ask for many frames at once.
+
+    Args:
+        frame_ids: frames of `performance.motion`; `REFERENCE` is the reference.
+        model: the body that the performance was made with; None is the default one.
+
+    Raises:
+        UserError: if there is no such frame, none is asked for, `size` is not in `SIZES`, or the performance was made
+            with another body.
+    """
+    wanted = _checked(frame_ids, len(performance.motion.transl), size)
+    model = model or model_file.default()
+    who = performance.seed, performance.index, performance.split
+    outfit = outfits.dress(model, performance.motion.betas, performance.wear, splits.generator(*who, "dress"))
+    seed = int(splits.generator(*who, "photograph", performance.take).integers(2**31))
+    joined = _joined(performance.motion, performance.reference)
+    camera = cameras.crop(performance.camera, 0, 0, size / SIDE, (size, size))
+    return take(model, outfit, performance.look, smplx.frames_of(joined, wanted), camera, wanted, seed)
+
+
+def take(
+    model: BodyModel,
+    outfit: Outfit,
+    look: Look,
+    motion: Motion,
+    camera: Camera,
+    numbers: Int[np.ndarray, "n"],
+    seed: int,
+) -> Photographs:
+    """Photographs of a person at every frame of `motion`.
+
+    Args:
+        camera: of a square picture.
+        numbers: of the frames; with `seed` they decide the sensor's noise.
+    """
+    held, chart = _held(model)
+    drawn = looks.drawn(look)
+    person = _prepare(held, chart, outfit, look, drawn.atlas, drawn.background, size=camera.size[0])
+    camera = jax.tree.map(jnp.asarray, camera)
+    count = len(numbers)
+    batch = BATCH if jax.default_backend() == "gpu" else 1
+
+    def some(start: int) -> tuple[np.ndarray, GBuffer, np.ndarray]:
+        # The last batch is filled up with the last frame, so that all are of one size.
+        rows = np.minimum(np.arange(start, start + batch), count - 1)
+        frames = _frames(held, chart, person, smplx.frames_of(motion, rows), camera, jnp.asarray(numbers[rows]), seed)
+        return jax.device_get((frames.rgb, frames.gbuffer, frames.matte))
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = list(pool.map(some, range(0, count, batch)))
+    rgb, gbuffer, matte = jax.tree.map(lambda *each: np.concatenate(each)[:count], *found)
+    return Photographs(frames=rgb, gbuffer=gbuffer, matte=matte)
+
+
+@lru_cache(maxsize=4)
+def _held(model: BodyModel) -> tuple[BodyModel, charts.Chart]:
+    """The body and its chart on the device."""
+    return jax.device_put(model), jax.device_put(charts.of(model))
+
+
+_prepare = partial(jax.jit, static_argnames="size")(render.prepare)
+
+
+@jax.jit
+def _frames(
+    model: BodyModel,
+    chart: charts.Chart,
+    person: render.Person,
+    motion: Motion,
+    camera: Camera,
+    numbers: Array,
+    seed: Array | int,
+) -> render.Frame:
+    """All frames of `motion`, at once if they are more than one."""
+
+    def one(fields: dict[str, Array], number: Array) -> render.Frame:
+        moved = Motion(
+            betas=motion.betas, fps=motion.fps, body=motion.body, **{name: row[None] for name, row in fields.items()}
+        )
+        key = jax.random.fold_in(jax.random.key(seed), number.astype(jnp.uint32))
+        return render.frame(model, chart, person, moved, camera, key)
+
+    fields = {name: value for name, value in vars(motion).items() if name not in ("betas", "fps", "body")}
+    if len(numbers) > 1:
+        return jax.vmap(one)(fields, numbers)
+    # A batch of one that is mapped over is slower, since its loops must then be able to end at different times.
+    single = one({name: value[0] for name, value in fields.items()}, numbers[0])
+    return jax.tree.map(lambda each: each[None], single)
+
+
+def _checked(frame_ids: Int[np.ndarray, "n"], frames: int, size: int) -> Int[np.ndarray, "n"]:
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise UserError(f"the size is {size} pixels", f"Give one from {SIZES[0]} to {SIZES[1]}")
+    if not len(frame_ids):
+        raise UserError("no frame is asked for", "Give at least one")
+    wrong = frame_ids[(frame_ids < REFERENCE) | (frame_ids >= frames)]
+    if len(wrong):
+        raise UserError(
+            f"the clip has no frame {wrong[0]}", f"Give frames from 0 to {frames - 1}, or -1 (the reference)"
+        )
+    return frame_ids
+
+
+def _joined(motion: Motion, reference: Motion) -> Motion:
+    """The frames of both; the reference comes last, where -1 finds it."""
+    fields = {
+        name: np.concatenate([value, getattr(reference, name)])
+        for name, value in vars(motion).items()
+        if name not in ("betas", "fps", "body")
+    }
+    return Motion(betas=motion.betas, fps=motion.fps, body=motion.body, **fields)
