@@ -25,7 +25,7 @@ from vlogger_jax.fit import landmarks, solve
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "avatars_fit.json"
 
-PEOPLE, FRAMES, SIZE, SPLIT, SEED = 24, 72, 512, "validation", 0
+PEOPLE, FRAMES, SIZE, SPLIT, SEED = 20, 48, 512, "validation", 0
 
 LIMITS = {"head_deg": 4.0, "jaw_deg": 4.0, "wrist_cm": 6.0, "mouth_correlation": 0.90, "lids_correlation": 0.90}
 
