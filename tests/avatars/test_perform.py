@@ -1,6 +1,10 @@
 """A clip before anything is drawn: pure, the same person and sound in every take, and framed as people are."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -14,6 +18,7 @@ from vlogger_jax.body import model_file, names, smplx
 from vlogger_jax.core.errors import UserError
 
 FRAMES = 96
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +90,16 @@ def _joint(model: smplx.BodyModel, performance: Performance, name: str) -> np.nd
     pixels, depth = cameras.project(performance.camera, points)
     assert (depth > 0.1).all()
     return pixels[:, 0] / framing.SIDE
+
+
+def test_performing_touches_no_device():
+    """Loaders perform in workers, where the first touch of a device would fail."""
+    code = (
+        "from data_pipelines.avatars.perform import perform\n"
+        "from vlogger_jax.audio.espeak import Espeak\n"
+        "with Espeak() as engine:\n"
+        "    print(perform(0, 0, engine, frames=24).motion.transl.shape)\n"
+    )
+    environment = {**os.environ, "JAX_PLATFORMS": "no_such_device"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "(24, 3)", done.stderr[-500:]

@@ -53,11 +53,17 @@ class Chart:
 
 
 @lru_cache(maxsize=4)
+def normals(model: BodyModel) -> Float[np.ndarray, "v 3"]:
+    """Outward unit normals of the template, without a device."""
+    return vertex_normals(np.asarray(model.v_template, np.float32), np.asarray(model.faces)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
 def of(model: BodyModel) -> Chart:
     """The chart of `model`, kept for the next call."""
     rest, faces, labels = (np.asarray(each) for each in (model.v_template, model.faces, model.labels))
     rest = rest.astype(np.float32)
-    normal = vertex_normals(rest, faces).astype(np.float32)
+    normal = normals(model)
     corners = rest[faces[np.asarray(model.landmark_faces)]]
     points = (corners * np.asarray(model.landmark_bary)[..., None]).sum(axis=1)
     half = {i: np.array([abs(points[i - 17, 0]), points[i - 17, 1]], np.float32) for i in range(17, 68)}

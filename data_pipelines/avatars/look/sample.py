@@ -66,7 +66,7 @@ class Drawn:
 
 def sample(rng: np.random.Generator, model: BodyModel) -> Look:
     """Any look; the parts are independent but for what hangs together in nature."""
-    points, normals = np.asarray(model.v_template), chart.of(model).normal
+    points, normals = np.asarray(model.v_template), chart.normals(model)
     first_print = CLOTHS + 1
     tone = skin.sample_tone(rng)
     dark = float(np.clip(1.25 - 3.4 * (tone @ LUMA), 0, 1))
