@@ -19,7 +19,7 @@ OUT = Path(__file__).with_suffix(".png")
 
 SEED, SPLIT = 0, "validation"
 PEOPLE, COLUMNS, SIZE = 24, 8, 192
-TALKERS, STRIP = (1, 6), 8
+TALKERS, STRIP = (12, 14), 8
 """Which of them are shown talking, and in how many frames."""
 
 STEP = 3
@@ -33,9 +33,12 @@ def main() -> None:
     rows = [_row(faces[i : i + COLUMNS]) for i in range(0, PEOPLE, COLUMNS)]
     strips = [_strip(people[index]) for index in track(TALKERS, description="strips")]
     panels = [
-        titled(np.concatenate(rows), f"{PEOPLE} people of the validation split: middle frame of each clip"),
-        *(titled(_row(frames), f"the reference, then talking: every {1000 * STEP / FPS:.0f} ms") for frames in strips),
-        titled(_row([np.repeat(m[..., None], 3, axis=-1) for m in mattes[:COLUMNS]]), "mattes of the first row"),
+        _under_title(np.concatenate(rows), f"{PEOPLE} people of the validation split: middle frame of each clip"),
+        *(
+            _under_title(_row(frames), f"the reference, then talking: every {1000 * STEP / FPS:.0f} ms")
+            for frames in strips
+        ),
+        _under_title(_row([np.repeat(m[..., None], 3, axis=-1) for m in mattes[:COLUMNS]]), "mattes of the first row"),
     ]
     Image.fromarray(np.concatenate(panels)).save(OUT, optimize=True)
     print(OUT)
@@ -55,6 +58,10 @@ def _strip(person: Performance) -> list[UInt8[np.ndarray, "s s 3"]]:
     heard = ((said >= starts[:, None]) & (said < starts[:, None] + length)).sum(axis=1)
     shown = heard.argmax() + STEP * np.arange(STRIP - 1)
     return list(photograph(person, np.array([REFERENCE, *shown]), SIZE).frames)
+
+
+def _under_title(image: UInt8[np.ndarray, "h w 3"], title: str) -> UInt8[np.ndarray, "_ w 3"]:
+    return titled(np.pad(image, [(28, 0), (0, 0), (0, 0)], constant_values=255), title)
 
 
 def _row(images: list[np.ndarray] | tuple[np.ndarray, ...]) -> UInt8[np.ndarray, "h w 3"]:
