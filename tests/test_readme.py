@@ -50,3 +50,26 @@ def test_what_it_says_of_real_people():
         assert span(key, 2) in README, key
     for key in ("over_unmoved_db", "over_similarity_db"):
         assert f"{table['warp'][key]:.1f} dB over" in README, key
+
+
+def test_what_it_says_of_the_synthetic_mentor():
+    acting, clips, fitted = (results(f"{name}.json") for name in ("acting", "avatars_clips", "avatars_fit"))
+    bench = json.loads((ROOT / "benchmarks" / "results" / "avatars.cpu2.json").read_text())["rows"]
+    rows = {line.split("|")[1].strip()[:12]: line for line in README.splitlines() if line.startswith("| ")}
+    figures, counted = acting["figures"], acting["counted"]
+    row = rows["p, b and m w"]
+    assert f"{100 * figures['bilabials_hit']:.0f} % of {counted['bilabials']}" in row
+    assert f"{100 * figures['silent_frames_at_rest']:.0f} % of {counted['rest']}" in row
+    assert f" {figures['beats_above_shuffled_sd']:.0f} deviations" in rows["beats of han"]
+    figures = clips["figures"]
+    row = rows["frames witho"]
+    for name in ("silent_frames", "head_travel_of_width", "wide_clips_with_hands"):
+        assert f"{100 * figures[name]:.0f} %" in row, name
+    assert f" {figures['performed_per_s']:.0f} clips/s" in rows["performances"]
+    row = rows["antialiased "]
+    assert " / ".join(f"{1e3 / each['ours']:.0f}" for each in bench) + " frames/s" in row
+    assert " / ".join(f"{each['ratio']:.2f}" for each in bench) + " of the time" in row
+    row = rows["MediaPipe's "]
+    assert f"{100 * fitted['clips_detected']:.0f} % of the clips" in row
+    for name, share in fitted["within"].items():
+        assert f"{100 * share:.0f} %" in row, name

@@ -5,9 +5,10 @@ the body. It is the baseline that the networks have to beat. Run `python -m docs
 words of your own. The default portrait is Eileen Collins, by NASA, in the public domain, from scikit-image.
 """
 
+import importlib.util
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -56,7 +57,7 @@ class Person(NamedTuple):
     portrait: control_video.Framed
 
 
-def find(image: Path | None, begin) -> Person:
+def find(image: Path | None, begin: Callable[[str], console.Report]) -> Person:
     """Fit the person of a picture; None is the default portrait.
 
     Raises:
@@ -71,8 +72,8 @@ def find(image: Path | None, begin) -> Person:
         source = fitting.picture(image)
         picture, focal = next(source.frames()), source.focal
     report = begin("finding the person")
-    if image is None and sys.version_info >= (3, 13):
-        print(f"MediaPipe has no version for this Python: taking the portrait's landmarks from {LANDMARKS.name}")
+    if image is None and importlib.util.find_spec("mediapipe") is None:
+        print(f"MediaPipe is not installed: taking the portrait's landmarks from {LANDMARKS.name}")
         found = marks.load(LANDMARKS)
     else:
         found = marks.detect([picture], FPS)
