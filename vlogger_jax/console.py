@@ -79,7 +79,7 @@ def _interruptible() -> Iterator[Callable[[], None]]:
 
     Ctrl-C while JAX compiles may be raised in a callback of the garbage collector, where Python drops it.
     """
-    interrupted = False
+    interrupted, ended = False, 0
 
     def note(number: int, where: types.FrameType | None) -> None:
         nonlocal interrupted
@@ -87,14 +87,18 @@ def _interruptible() -> Iterator[Callable[[], None]]:
         raise KeyboardInterrupt
 
     def end(number: int, where: types.FrameType | None) -> None:
+        nonlocal ended
+        ended = number
         raise SystemExit(128 + number)  # which lets files be cleared away, as death by a signal does not
 
     def check() -> None:
         if interrupted:
             raise KeyboardInterrupt
+        if ended:
+            raise SystemExit(128 + ended)
 
     def dropped(what: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(what.exc_type, KeyboardInterrupt):
+        if not issubclass(what.exc_type, KeyboardInterrupt | SystemExit):
             hook(what)
 
     wanted = {signal.SIGINT: (signal.default_int_handler, note)}

@@ -70,13 +70,16 @@ def perform(
         frames: at `FPS`; those of `sound` if that is given.
 
     Raises:
-        UserError: if the engine cannot speak, or there is neither `engine` nor `sound`.
+        UserError: if the engine cannot speak, there is neither `engine` nor `sound`, there is no such split, `frames`
+            is below 1, or another number is negative.
     """
     if sound is None:
         if engine is None:
             raise UserError(
                 "there is neither an engine that speaks nor a sound", "Give one, e.g. audio.espeak.Espeak()"
             )
+        if frames < 1:
+            raise UserError(f"a clip of {frames} frames is asked for", "Give 1 or more")
         sound = track.make(seed, index, split, engine, frames, FPS)
     frames = max(1, round(sound.duration * FPS))
     model = _model()

@@ -1,5 +1,6 @@
 """Photographs of a performance: frames, G-buffers of the bare body and mattes, any frames of a clip by themselves."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 
@@ -49,7 +50,7 @@ class Photographs:
 
 
 def photograph(
-    performance: Performance, frame_ids: Int[np.ndarray, "n"], size: int, model: BodyModel | None = None
+    performance: Performance, frame_ids: Sequence[int] | np.ndarray, size: int, model: BodyModel | None = None
 ) -> Photographs:
     """Some frames of a clip, `size` pixels to a side.
 
@@ -94,7 +95,7 @@ def take(
     person = _prepare(held, chart, outfit, look, drawn.atlas, drawn.background, size=camera.size[0])
     camera = jax.tree.map(jnp.asarray, camera)
     count = len(numbers)
-    batch = BATCH if jax.default_backend() == "gpu" else 1
+    batch = 1 if jax.default_backend() == "cpu" else BATCH
 
     def some(start: int) -> tuple[np.ndarray, GBuffer, np.ndarray]:
         # The last batch is filled up with the last frame, so that all are of one size.
@@ -144,7 +145,12 @@ def _frames(
     return jax.tree.map(lambda each: each[None], single)
 
 
-def _checked(frame_ids: Int[np.ndarray, "n"], frames: int, size: int) -> Int[np.ndarray, "n"]:
+def _checked(given: Sequence[int] | np.ndarray, frames: int, size: int) -> Int[np.ndarray, "n"]:
+    frame_ids = np.asarray(given)
+    if not frame_ids.size:
+        frame_ids = frame_ids.astype(np.int64)
+    if frame_ids.ndim != 1 or not np.issubdtype(frame_ids.dtype, np.integer):
+        raise UserError(f"frame ids are {frame_ids.dtype} {frame_ids.shape}", "Give whole numbers in one dimension")
     if not SIZES[0] <= size <= SIZES[1]:
         raise UserError(f"the size is {size} pixels", f"Give one from {SIZES[0]} to {SIZES[1]}")
     if not len(frame_ids):

@@ -10,6 +10,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from vlogger_jax.core.errors import UserError
+
 GENERATOR = 1
 """Version of the generator: the same version, seed and index give the same clip."""
 
@@ -52,9 +54,26 @@ def generator(seed: int, index: int, split: Split, stream: str, take: int = 0) -
         split: its part.
         stream: what the numbers are for; every purpose has numbers of its own, so that a change of one leaves the
             others as they were.
-        take: which performance of the same clip.
+        take: which performance of the same clip; 0 or more.
+
+    Raises:
+        UserError: if there is no such split, or a number is negative.
     """
+    check(split)
+    for name, number in (("seed", seed), ("index", index), ("take", take)):
+        if number < 0:
+            raise UserError(f"the {name} of a clip is {number}", "Give 0 or more")
     return np.random.default_rng([GENERATOR, zlib.crc32(f"{split}/{stream}".encode()), seed, index, take])
+
+
+def check(split: str) -> None:
+    """Refuse what is no split.
+
+    Raises:
+        UserError: if it is not one of `SPLITS`.
+    """
+    if split not in SPLITS:
+        raise UserError(f"there is no split {split!r}", f"Give {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
 
 
 def of_sentence(text: str) -> Split:

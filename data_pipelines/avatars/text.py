@@ -83,7 +83,12 @@ def load(language: str) -> Grammar:
 
 
 def draw(language: str, split: splits.Split, rng: np.random.Generator) -> str:
-    """A sentence that `split` may say."""
+    """A sentence that `split` may say.
+
+    Raises:
+        UserError: if there is no such split.
+    """
+    splits.check(split)
     while splits.of_sentence(text := sentence(language, rng)) != split:
         continue
     return text

@@ -32,6 +32,8 @@ VERSION = 1
 LARGEST = 20_000_000
 """Bytes of a file."""
 
+# RuntimeError is what zipfile raises about encryption and, as NotImplementedError, about what else it cannot unpack.
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _MU = 255
 _UNITS = 65535
 _ARRAYS = {
@@ -97,7 +99,7 @@ def load(path: str | Path) -> tuple[Track, ...]:
         with Path(path).open("rb") as file:
             archive = np.load(file, allow_pickle=False)
             arrays = dict(archive.items()) if isinstance(archive, np.lib.npyio.NpzFile) else {}
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise UserError(f"{path} cannot be read as tracks: {error}", fix) from error
     kind, version = (str(arrays.pop(name, "nothing")) for name in ("format", "version"))
     if kind != FORMAT:

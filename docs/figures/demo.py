@@ -31,6 +31,8 @@ from vlogger_jax.fit import solve
 from vlogger_jax.media import video_writer
 from vlogger_jax.motion.retarget import Strength, retarget
 
+OUT = Path("out/demo.mp4")
+
 FPS = 24.0
 SIZE = 512
 """Pixels to a side of the video."""
@@ -133,8 +135,8 @@ def main(
     image: Annotated[Path | None, typer.Option(help="A portrait; by default the astronaut's.")] = None,
     text: Annotated[str, typer.Option(help="What to say.")] = TEXT,
     voice: Annotated[str, typer.Option(help="Who says it: a voice of espeak-ng.")] = "en-us",
-    seed: Annotated[int, typer.Option(help="Of the head's and the eyes' motion.")] = 0,
-    out: Annotated[Path, typer.Option(help="Where to write the video, .mp4.")] = Path("out/demo.mp4"),
+    seed: Annotated[int, typer.Option(min=0, help="Of the head's and the eyes' motion.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where to write the video, .mp4.")] = OUT,
 ) -> None:
     """A portrait says a sentence, by rule and paste."""
     fitting.check_suffix("--out", out, (".mp4",))
@@ -144,7 +146,8 @@ def main(
     def done(phase: str) -> None:
         seconds[phase] = time.perf_counter() - begun - sum(seconds.values())
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    if out == OUT:
+        out.parent.mkdir(exist_ok=True)
     with console.progress() as begin:
         console.keep_compiled()
         speech = say(text, Voice(voice))

@@ -70,6 +70,13 @@ def test_phonemes_of_the_program():
         command(SAYS_STDIN, "{out} {phonemes}").speak("m", Voice())
 
 
+def test_an_empty_list_of_phonemes_beside_a_sound():
+    empty = json.dumps({"format": "vlogger.phonemes", "version": 1, "rate": RATE, "phonemes": []})
+    with pytest.raises(UserError, match="wrote a sound, and no phonemes") as caught:
+        command(f"{SAYS_STDIN}; open(rest[0], 'w').write({empty!r})", "{out} {phonemes}").speak("m", Voice())
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("program", "why"),
     [

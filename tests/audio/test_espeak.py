@@ -217,6 +217,29 @@ def test_a_chapter(engine):
     assert sum(phoneme.ipa == "w" for phoneme in speech.phonemes) == sentences
 
 
+def test_a_book_is_refused(engine):
+    with pytest.raises(UserError, match=r"has 100,001 characters; 100,000 can .*in parts"):
+        engine.speak(" " * 100_001, Voice())
+    with pytest.raises(UserError, match="there is nothing in"):
+        engine.speak(" " * 100_000, Voice())
+
+
+@pytest.mark.parametrize("said", [b"no JSON", b"\xff\xfe{}", b'{"rate": 22'])
+def test_words_of_a_dying_process_are_a_crash(said):
+    with Espeak() as engine:
+        engine.speak(TEXT, Voice())
+        old = worker(engine)
+        reader, writer = os.pipe()
+        os.write(writer, len(said).to_bytes(4, "big") + said)
+        os.dup2(reader, old.stdout.fileno())
+        os.close(reader)
+        os.close(writer)
+        with pytest.raises(UserError, match='crashed while it says "Hello world'):
+            engine.speak(TEXT, Voice())
+        assert_whole(engine.speak(TEXT, Voice()))
+        assert worker(engine).pid != old.pid
+
+
 def test_ten_seconds_take_no_time(engine):
     engine.speak(TEXT, Voice())
     start = time.perf_counter()
@@ -269,7 +292,7 @@ def test_death_while_speaking_is_one_error():
         timer = threading.Timer(0.2, os.killpg, (worker(engine).pid, signal.SIGKILL))
         timer.start()
         with pytest.raises(UserError, match='crashed while it says "Hello world'):
-            engine.speak(TEXT * 5000, Voice())
+            engine.speak(TEXT * 2900, Voice())
         assert_whole(engine.speak(TEXT, Voice()))
 
 

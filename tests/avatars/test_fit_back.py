@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from rich.progress import track
 
 from data_pipelines.avatars import splits
@@ -25,7 +26,7 @@ from vlogger_jax.fit import landmarks, solve
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "avatars_fit.json"
 
-PEOPLE, FRAMES, SIZE, SPLIT, SEED = 20, 48, 512, "validation", 0
+PEOPLE, FRAMES, SIZE, SPLIT, SEED = 12, 48, 512, "validation", 0
 
 LIMITS = {"head_deg": 4.0, "jaw_deg": 4.0, "wrist_cm": 6.0, "mouth_correlation": 0.90, "lids_correlation": 0.90}
 
@@ -119,6 +120,27 @@ def _all(rows: list[dict], name: str) -> list[float]:
 def _share(rows: list[dict], name: str) -> float:
     values, limit = np.array(_all(rows, name)), LIMITS[name]
     return round(float((values >= limit if name.endswith("correlation") else values <= limit).mean()), 3)
+
+
+def missed(table: dict) -> list[str]:
+    """What fewer than `SHARE` of the people are within."""
+    return [name for name, share in table["within"].items() if share < SHARE]
+
+
+@pytest.mark.slow
+def test_fitting_rendered_clips_comes_no_less_near_than_before():
+    before = json.loads(RESULTS.read_text())
+    after = report()
+    assert after["clips_detected"] >= before["clips_detected"] - 0.1
+    for name, share in before["within"].items():
+        assert after["within"][name] >= share - 0.1, name
+
+
+def test_what_the_table_misses_is_known():
+    """The jaw comes back; MediaPipe's error on drawn faces is above what the other limits allow (docs/decisions.md)."""
+    table = json.loads(RESULTS.read_text())
+    assert table["versions"]["generator"] == splits.GENERATOR and len(table["rows"]) == PEOPLE
+    assert missed(table) == ["head_deg", "wrist_cm", "mouth_correlation", "lids_correlation"]
 
 
 if __name__ == "__main__":

@@ -67,6 +67,12 @@ def test_a_kept_sound_needs_no_engine(engine):
         perform(3, 1)
 
 
+@pytest.mark.parametrize("frames", [0, -3])
+def test_a_clip_has_frames(engine, frames):
+    with pytest.raises(UserError, match=f"a clip of {frames} frames"):
+        perform(3, 1, engine, frames=frames)
+
+
 def test_a_clip_is_as_long_as_its_sound(engine):
     found = perform(3, 1, engine, frames=FRAMES)
     assert len(found.motion.transl) == FRAMES and found.motion.fps == FPS

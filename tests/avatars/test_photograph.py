@@ -1,19 +1,23 @@
 """Photographs of dressed people: pure, frame by frame, antialiased, one program for everybody."""
 
 import dataclasses
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from data_pipelines.avatars import framing, identity, outfit, perform, photograph
+from data_pipelines.avatars import framing, identity, outfit, perform, photograph, track, track_file
 from data_pipelines.avatars.look import colour, defects, light
 from data_pipelines.avatars.look import sample as looks
 from data_pipelines.avatars.sound import augmentation
 from data_pipelines.avatars.track import Track
 from data_pipelines.avatars.wear import choose
+from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.audio.speech import Phoneme
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, smplx
@@ -184,3 +188,29 @@ def test_a_performance_and_its_reference():
 def test_what_cannot_be_taken(ids: tuple[int, ...], size: int):
     with pytest.raises(UserError):
         photograph._checked(np.array(ids, int), 12, size)
+
+
+def test_a_kept_sound_is_performed_and_photographed_without_codecs_speech_or_detectors(tmp_path):
+    """On a machine with little more than jax, numpy and scipy, all that is needed is a file of tracks."""
+    kept = tmp_path / "tracks.npz"
+    with Espeak() as engine:
+        track_file.save(kept, [track.make(0, 0, "train", engine, frames=24).mute()])
+    code = (
+        "import sys\n"
+        "for name in ('av', 'soxr', 'librosa', 'mediapipe', 'espeakng_loader', 'PIL', 'skimage', 'tensorflow'):\n"
+        "    sys.modules[name] = None\n"
+        "import numpy as np\n"
+        "from data_pipelines.avatars import track_file\n"
+        "from data_pipelines.avatars.perform import perform\n"
+        "from data_pipelines.avatars.photograph import photograph\n"
+        f"clip = perform(0, 0, sound=track_file.load({str(kept)!r})[0])\n"
+        "print(photograph(clip, np.array([3]), 32).frames.shape)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.stdout.strip() == "(1, 32, 32, 3)", done.stderr[-800:]
+
+
+@pytest.mark.parametrize("ids", [np.array([1.5]), np.array([[0]]), np.array([True, False])])
+def test_frame_ids_are_whole_numbers_in_a_row(ids):
+    with pytest.raises(UserError, match="frame ids are"):
+        photograph._checked(ids, 4, 64)

@@ -62,6 +62,18 @@ def test_what_wanders_stays_with_its_phoneme(drift, jitter):
     assert abs(lengths.mean() / LENGTH - 1) < 0.03
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_wandering_reads_all_of_the_sound(seed):
+    """However slow the pace, as 0.5 is its least."""
+    speech = timing.tract(impulses(8), 1.0)
+    end = len(speech.waveform) / RATE
+    whole = speech._replace(phonemes=(*speech.phonemes, Phoneme("", speech.phonemes[-1].end, end)))
+    for drift in (0.03, 3.0):
+        moved = timing.wander(whole, drift, 0.015, np.random.default_rng(seed))
+        assert abs(moved.phonemes[-1].end - len(moved.waveform) / RATE) < 1e-3
+        assert (np.diff([p.start for p in moved.phonemes]) > 0).all()
+
+
 def test_wandering_has_the_asked_size():
     speech = Speech(
         np.zeros(60 * RATE, np.float32), RATE, tuple(Phoneme("a", t, t + 0.01) for t in np.arange(0, 59, 0.01).tolist())
@@ -83,6 +95,16 @@ def test_stretch_keeps_pitch_and_takes_the_phonemes_along(factor):
     assert all(p.end >= p.start for p in moved.phonemes)
     for pitch in (90, 220):
         assert abs(frequency(timing.stretch(tone(pitch), factor)) - pitch) < 2
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.93, 1.0, 1.1, 1.25])
+def test_stretch_leaves_no_phoneme_beyond_the_sound(factor):
+    for seconds in (0.5, 1.01, 2.503):
+        speech = tone(150, seconds=seconds)
+        cut = seconds - 1e-3
+        moved = timing.stretch(speech._replace(phonemes=(Phoneme("a", 0.0, cut), Phoneme("", cut, seconds))), factor)
+        assert moved.phonemes[-1].end <= len(moved.waveform) / RATE
+        assert all(p.start <= p.end for p in moved.phonemes)
 
 
 def test_stretch_neither_loses_nor_adds_sound():

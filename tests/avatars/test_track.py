@@ -203,9 +203,9 @@ def test_the_sound_is_frozen():
 
 
 FROZEN = [
-    ("pt-br+whisper", "Boa noite Bárbara! V", 67, [0.34, 0.433], (5.764, (), "")),
+    ("pt-br+whisper", "Boa noite Bárbara! V", 75, [0.34, 0.433], (5.764, (), "")),
     ("cs", "Jednou za měsíc každ", 85, [1.047, 1.128], (12.205, (), "opus")),
-    ("fr-fr+steph", "Grèbleuvrinfefli gni", 68, [1.202, 1.315], (24.228, (), "")),
+    ("fr-fr+steph", "Grèbleuvrinfefli gni", 71, [1.203, 1.316], (24.228, (), "")),
 ]
 
 

@@ -147,6 +147,18 @@ def test_other_files_are_refused(tmp_path, content):
         track_file.load(tmp_path / "tracks.npz")
 
 
+@pytest.mark.parametrize(
+    ("central", "local", "value"), [(8, 6, 1), (8, 6, 32), (10, 8, 99)]
+)  # encrypted; patched; of an unknown method
+def test_what_zip_cannot_unpack_is_told_in_one_line(tmp_path, tracks, central, local, value):
+    track_file.save(tmp_path / "tracks.npz", tracks)
+    content = bytearray((tmp_path / "tracks.npz").read_bytes())
+    content[local] = content[content.index(b"PK\x01\x02") + central] = value
+    (tmp_path / "tracks.npz").write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read as tracks"):
+        track_file.load(tmp_path / "tracks.npz")
+
+
 def test_nothing_is_unpickled(tmp_path):
     np.savez(tmp_path / "tracks.npz", format=np.array([print], object))
     with pytest.raises(UserError, match="cannot be read"):

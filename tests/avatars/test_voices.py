@@ -1,6 +1,8 @@
 """Voices, languages and splits, and that what is frozen stays so."""
 
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from data_pipelines.avatars import splits, text, voices
 from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.audio.speech import Voice
+from vlogger_jax.core.errors import UserError
 
 
 def test_the_generator_is_frozen():
@@ -39,6 +42,31 @@ def test_every_part_of_a_clip_has_numbers_of_its_own():
     drawn = [splits.generator(*key).random() for key in keys]
     assert len(set(drawn)) == len(keys)
     assert drawn[0] == splits.generator(0, 0, "train", "a").random()
+
+
+@pytest.mark.parametrize(("key", "name"), [((-1, 0, 0), "seed"), ((0, -1, 0), "index"), ((0, 0, -1), "take")])
+def test_negative_numbers_are_refused(key, name):
+    seed, index, take = key
+    with pytest.raises(UserError, match=f"the {name} of a clip is -1"):
+        splits.generator(seed, index, "train", "a", take)
+
+
+def test_a_wrong_split_is_refused():
+    """Outside of pytest, which checks the types of arguments itself."""
+    calls = ("text.draw('de', 'trian', rng)", "splits.generator(0, 0, 'trian', 'a')")
+    for call in calls:
+        program = f"""
+import numpy as np
+from data_pipelines.avatars import splits, text
+from vlogger_jax.core.errors import UserError
+rng = np.random.default_rng(0)
+try:
+    {call}
+except UserError as error:
+    print(error)
+"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+        assert done.stdout == "there is no split 'trian'. Give train, validation or test.\n", done.stderr
 
 
 def test_what_is_held_out_is_never_seen():

@@ -82,6 +82,11 @@ class Command:
             except UserError as error:
                 what = error.what.replace(str(out), "its sound").replace(str(told), "its file of phonemes")
                 raise UserError(f"{words[0]} wrote what cannot be used: {what}", error.fix) from error
+        if self.tells_phonemes and len(waveform) and not phonemes:
+            raise UserError(
+                f"{words[0]} wrote a sound, and no phonemes in its file of them",
+                "Leave {phonemes} out of the command of an engine that cannot tell them",
+            )
         if phonemes and abs(phonemes[-1].end - len(waveform) / rate) > 0.1:
             raise UserError(
                 f"{words[0]} wrote phonemes of {phonemes[-1].end:.2f} s and a sound of {len(waveform) / rate:.2f} s",

@@ -20,6 +20,9 @@ from vlogger_jax.core.typing import Int
 RANGES = {"rate": (80, 450), "pitch": (0, 99), "pitch_range": (0, 99)}
 """Of a Voice; espeak-ng takes what is beyond for the limit, and says nothing."""
 
+LONGEST = 100_000
+"""Characters of a text: about two hours of speech, all of which is held in memory."""
+
 _STRESS = {"ˈ": 2, "ˌ": 1}
 # Control characters are commands to espeak-ng, NUL ends the text, and it uses private characters itself.
 _UNSPEAKABLE = ("Cc", "Cs", "Co", "Cn")
@@ -88,9 +91,13 @@ class Espeak:
         after a pause, and in voices with an echo (f2 to f5, m2 and some that have names), with its release.
 
         Raises:
-            UserError: if espeak-ng is not there, does not know the voice, crashes or is stuck, or if nothing in `text`
-                can be said.
+            UserError: if espeak-ng is not there, does not know the voice, crashes or is stuck, or if `text` is longer
+                than `LONGEST` or nothing in it can be said.
         """
+        if len(text) > LONGEST:
+            raise UserError(
+                f"the text has {len(text):,} characters; {LONGEST:,} can be spoken at once", "Speak it in parts"
+            )
         name = self._identifier(voice)
         shown = _shown(text)
         request = {"text": _speakable(text), "voice": name}

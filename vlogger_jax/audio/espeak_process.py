@@ -84,7 +84,10 @@ class Process:
     def _answer(self) -> tuple[dict[str, Any], bytes]:
         deadline = time.monotonic() + self._timeout
         (length,) = struct.unpack(">I", self._read(4, deadline))
-        answer = json.loads(self._read(length, deadline))
+        try:
+            answer = json.loads(self._read(length, deadline))
+        except ValueError as error:  # it died within a message, whose rest is another's
+            raise EOFError from error
         return answer, self._read(answer["bytes"], deadline)
 
     def _read(self, count: int, deadline: float) -> bytes:

@@ -21,7 +21,6 @@ import numpy as np
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import record, static
 from vlogger_jax.core.typing import Array, Float32, UInt8
-from vlogger_jax.media import array_file
 
 FORMAT = "vlogger.landmarks"
 VERSION = 1
@@ -116,6 +115,8 @@ def save(path: str | Path, landmarks: Landmarks) -> None:
     Raises:
         UserError: if it cannot be written.
     """
+    from vlogger_jax.media import array_file  # and with it PyAV, which people who only need the priors may lack
+
     arrays = {name: np.asarray(getattr(landmarks, name)) for name in (*_SHAPES, "matte")}
     arrays |= {"format": np.asarray(FORMAT), "version": np.asarray(VERSION)}
     arrays |= {"fps": np.asarray(landmarks.fps, np.float64), "size": np.asarray(landmarks.size)}
@@ -128,6 +129,8 @@ def load(path: str | Path) -> Landmarks:
     Raises:
         UserError: if the file is not there or not of that format.
     """
+    from vlogger_jax.media import array_file  # and with it PyAV, which people who only need the priors may lack
+
     arrays = array_file.read(path, "a file of landmarks")
     _check_kind(path, arrays)
     fps, size = _header(path, arrays)

@@ -28,7 +28,7 @@ _REACH = {  # channels -> seconds before and after a sound within which its pull
     (_TONGUE,): (0.040, 0.040),
 }
 _CORE = (0.2, 0.3)  # parts of a sound, from its start and its end, outside of the stretch of its full pull
-_SETTLE = (0.17, 0.05)  # seconds that silence leaves to the sounds before and after it
+_SETTLE = (0.17, 0.17)  # seconds that silence leaves to the sounds before and after it
 _STRESS = (0.75, 0.92, 1.12)
 _FULL_VOWEL = 0.13  # seconds: shorter vowels do not open as far
 _HOLD = (0.32, 0.35)  # as _CORE, of what is held

@@ -12,6 +12,8 @@ from vlogger_jax.core.typing import Float
 BREAK = 0.29
 """Seconds: a shorter silence belongs to the speech around it."""
 
+_OPENING = 0.5
+
 
 @dataclass(frozen=True)
 class Rhythm:
@@ -28,10 +30,13 @@ class Rhythm:
     strength: Float[np.ndarray, "k"]
 
     def speaking(self, times: Float[np.ndarray, "t"], lead: float, linger: float) -> Float[np.ndarray, "t"]:
-        """1 in speech, 0 from `lead` seconds before it and `linger` seconds after it, smooth between."""
+        """1 in speech, 0 from `lead` seconds before it and `linger` seconds after it, smooth between.
+
+        It rises in the first `_OPENING` of the lead, so that lips are on their way when the sound begins.
+        """
         if not len(self.runs):
             return np.zeros(len(times))
-        before = (times[:, None] - (self.runs[:, 0] - lead)) / lead
+        before = (times[:, None] - (self.runs[:, 0] - lead)) / (_OPENING * lead)
         after = (self.runs[:, 1] + linger - times[:, None]) / linger
         x = np.clip(np.minimum(before, after), 0.0, 1.0).max(axis=1)
         return x * x * (3.0 - 2.0 * x)

@@ -75,7 +75,7 @@ def sample(rng: np.random.Generator, model: BodyModel) -> Look:
     own = skin.sample(rng, points[bare], tone, locks.root)
     lights, wrong = light.sample(rng), defects.sample(rng)
     # Cameras expose for faces, but not all the way.
-    gain = (0.34 / float(tone @ LUMA)) ** 0.45
+    gain = (0.34 / float(tone @ LUMA)) ** 0.25
     wrong = defects.Defects(**{**vars(wrong), "exposure": np.asarray(wrong.exposure * gain, np.float32)})
     body = _of(model, "face skin")
     torso = _of(model, "torso", "arms")
@@ -87,7 +87,7 @@ def sample(rng: np.random.Generator, model: BodyModel) -> Look:
         eyes=eyes.sample(rng, dark),
         hair=locks,
         ink=paint.sample(
-            rng, points[body], normals[body], blots=0.14, patches=0.06, size=(0.012, 0.05), layer=CLOTHS, prints=prints
+            rng, points[body], normals[body], blots=0.06, patches=0.025, size=(0.012, 0.05), layer=CLOTHS, prints=prints
         ),
         cloth=cloth.sample(rng, tuple(range(CLOTHS))),
         printed=paint.sample(

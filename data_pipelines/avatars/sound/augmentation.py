@@ -15,7 +15,7 @@ CODECS = {"": 0.68, "opus": 0.08, "mp3": 0.08, "aac": 0.08, "g711_mu": 0.03, "g7
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What was done to the sound of a clip, in this order.
+    """What was done to the sound of a clip.
 
     Attributes:
         tract: formants of the speaker are this much higher.

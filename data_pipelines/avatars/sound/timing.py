@@ -46,7 +46,9 @@ def wander(speech: Speech, drift: float | int, jitter: float | int, rng: np.rand
         jitter: of its fast part (below 80 Hz), from one period of the voice to the next.
     """
     samples = len(speech.waveform)
-    speed = drift * smooth_noise(samples, 3.0, rng) + jitter * smooth_noise(samples, 80.0, rng)
+    # At half the pace, the slowest there is, all is read in twice the time.
+    longest = 2 * samples
+    speed = drift * smooth_noise(longest, 3.0, rng) + jitter * smooth_noise(longest, 80.0, rng)
     read = np.cumsum(np.maximum(1 + speed, 0.5)) - 1
     read = read[: max(1, int(np.searchsorted(read, samples - 1, side="right")))]
     waveform = ndimage.map_coordinates(speech.waveform, read[None], order=3, mode="nearest")
@@ -82,4 +84,7 @@ def stretch(speech: Speech, factor: float | int) -> Speech:
     result[HOP:] += pieces[:, HOP:].ravel()
     before = (starts + HOP - padding) / speech.rate
     phonemes = retime(speech.phonemes, before, np.arange(count) * HOP / speech.rate)
+    # The last window reaches beyond the sound, and so do the phonemes that it moves.
+    last = samples / speech.rate
+    phonemes = tuple(p._replace(start=min(p.start, last), end=min(p.end, last)) for p in phonemes)
     return Speech(result[HOP : HOP + samples], speech.rate, phonemes)
