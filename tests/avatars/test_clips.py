@@ -1,4 +1,4 @@
-"""What clips of the synthetic MENTOR show, over many of them: `python -m tests.avatars.test_clips`.
+"""What clips of the synthetic MENTOR show, over many of them: `OMP_NUM_THREADS=1 python -m tests.avatars.test_clips`.
 
 Hands are visible in a clip if, in half of the frames looked at, the G-buffer sees at least `HAND` of the picture as
 hand. Travel of the head is the diagonal of the box that the point between its eyes moves in, over the picture's width.
@@ -74,7 +74,7 @@ def report() -> dict:
     rows = [measure(model, each) for each in progress(clips, description="measuring")]
     wide = [row["hands"] for row in rows if "hands" in row]
     table = {
-        "command": "python -m tests.avatars.test_clips",
+        "command": "OMP_NUM_THREADS=1 python -m tests.avatars.test_clips",
         "versions": {
             "generator": splits.GENERATOR,
             "python": platform.python_version(),
