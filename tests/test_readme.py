@@ -71,5 +71,5 @@ def test_what_it_says_of_the_synthetic_mentor():
     assert " / ".join(f"{each['ratio']:.2f}" for each in bench) + " of the time" in row
     row = rows["MediaPipe's "]
     assert f"{100 * fitted['clips_detected']:.0f} % of the clips" in row
-    for name, share in fitted["within"].items():
-        assert f"{100 * share:.0f} %" in row, name
+    for share in filter(None, fitted["within"].values()):
+        assert f"{100 * share:.0f} %" in row
