@@ -10,6 +10,7 @@ their normals, 11 ms to rasterise 73,000 faces at 256 x 256 samples, 10 ms for t
 for the camera, the rest to shade.
 """
 
+import dataclasses
 import statistics
 import sys
 import time
@@ -47,12 +48,7 @@ def somebody(model: smplx.BodyModel, seed: int) -> tuple[Outfit, looks.Look, Mot
         poses.make(model, {**poses.POSES["explaining"], "head": (angle, 5, 0)}, relaxed_hands=True)
         for angle in np.linspace(-NOD, NOD, FRAMES)
     ]
-    fields = {
-        name: np.concatenate([getattr(nod, name) for nod in nods])
-        for name in vars(nods[0])
-        if name not in ("betas", "fps", "body")
-    }
-    motion = Motion(betas=betas, fps=nods[0].fps, body=model.name, **fields)
+    motion = dataclasses.replace(smplx.joined(*nods), betas=betas)
     return outfit.dress(model, betas, wear, rng), look, framing.place(model, motion, view), view
 
 

@@ -1,7 +1,6 @@
 """Clip `index` of the synthetic MENTOR before anything is drawn: who talks, what is heard, how the person moves."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from data_pipelines.avatars.track import Track
 from data_pipelines.avatars.wear import Wear
 from vlogger_jax.audio.speech import Engine
 from vlogger_jax.body import model_file
-from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, Motion
 
@@ -82,7 +80,7 @@ def perform(
             raise UserError(f"a clip of {frames} frames is asked for", "Give 1 or more")
         sound = track.make(seed, index, split, engine, frames, FPS)
     frames = max(1, round(sound.duration * FPS))
-    model = _model()
+    model = model_file.default()
 
     def stream(name: str, take: int = 0) -> np.random.Generator:
         return splits.generator(seed, index, split, name, take)
@@ -108,8 +106,3 @@ def perform(
         wear=clothes,
         look=looks.sample(stream("look"), model),
     )
-
-
-@cache
-def _model() -> BodyModel:
-    return model_file.default()

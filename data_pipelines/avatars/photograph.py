@@ -49,9 +49,7 @@ class Photographs:
     matte: UInt8[Array, "n s s"]
 
 
-def photograph(
-    performance: Performance, frame_ids: Sequence[int] | np.ndarray, size: int, model: BodyModel | None = None
-) -> Photographs:
+def photograph(performance: Performance, frame_ids: Sequence[int] | np.ndarray, size: int) -> Photographs:
     """Some frames of a clip, `size` pixels to a side.
 
     Pure, and frame by frame: any frames of a clip, in any order, have the bytes that they have in the whole clip on the
@@ -59,18 +57,16 @@ def photograph(
 
     Args:
         frame_ids: frames of `performance.motion`; `REFERENCE` is the reference.
-        model: the body that the performance was made with; None is the default one.
 
     Raises:
-        UserError: if there is no such frame, none is asked for, `size` is not in `SIZES`, or the performance was made
-            with another body.
+        UserError: if there is no such frame, none is asked for, or `size` is not in `SIZES`.
     """
     wanted = _checked(frame_ids, len(performance.motion.transl), size)
-    model = model or model_file.default()
+    model = model_file.default()
     who = performance.seed, performance.index, performance.split
     outfit = outfits.dress(model, performance.motion.betas, performance.wear, splits.generator(*who, "dress"))
     seed = int(splits.generator(*who, "photograph", performance.take).integers(2**31))
-    joined = _joined(performance.motion, performance.reference)
+    joined = smplx.joined(performance.motion, performance.reference)  # the reference is last, where -1 finds it
     camera = cameras.crop(performance.camera, 0, 0, size / SIDE, (size, size))
     return take(model, outfit, performance.look, smplx.frames_of(joined, wanted), camera, wanted, seed)
 
@@ -130,19 +126,15 @@ def _frames(
 ) -> render.Frame:
     """All frames of `motion`, at once if they are more than one."""
 
-    def one(fields: dict[str, Array], number: Array) -> render.Frame:
-        moved = Motion(
-            betas=motion.betas, fps=motion.fps, body=motion.body, **{name: row[None] for name, row in fields.items()}
-        )
+    def one(row: Array, number: Array) -> render.Frame:
         key = jax.random.fold_in(jax.random.key(seed), number.astype(jnp.uint32))
-        return render.frame(model, chart, person, moved, camera, key)
+        return render.frame(model, chart, person, smplx.frames_of(motion, row[None]), camera, key)
 
-    fields = {name: value for name, value in vars(motion).items() if name not in ("betas", "fps", "body")}
+    rows = jnp.arange(len(numbers))
     if len(numbers) > 1:
-        return jax.vmap(one)(fields, numbers)
+        return jax.vmap(one)(rows, numbers)
     # A batch of one that is mapped over is slower, since its loops must then be able to end at different times.
-    single = one({name: value[0] for name, value in fields.items()}, numbers[0])
-    return jax.tree.map(lambda each: each[None], single)
+    return jax.tree.map(lambda each: each[None], one(rows[0], numbers[0]))
 
 
 def _checked(given: Sequence[int] | np.ndarray, frames: int, size: int) -> Int[np.ndarray, "n"]:
@@ -161,13 +153,3 @@ def _checked(given: Sequence[int] | np.ndarray, frames: int, size: int) -> Int[n
             f"the clip has no frame {wrong[0]}", f"Give frames from 0 to {frames - 1}, or -1 (the reference)"
         )
     return frame_ids
-
-
-def _joined(motion: Motion, reference: Motion) -> Motion:
-    """The frames of both; the reference comes last, where -1 finds it."""
-    fields = {
-        name: np.concatenate([value, getattr(reference, name)])
-        for name, value in vars(motion).items()
-        if name not in ("betas", "fps", "body")
-    }
-    return Motion(betas=motion.betas, fps=motion.fps, body=motion.body, **fields)

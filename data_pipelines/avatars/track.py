@@ -60,6 +60,13 @@ def spoken(phonemes: tuple[Phoneme, ...], count: int, rate: float | int) -> Bool
     return mask
 
 
+def busiest(phonemes: tuple[Phoneme, ...], frames: int, length: int, fps: float | int) -> int:
+    """The first of the `length` frames in a row, among `frames`, in which the most sounds begin."""
+    begun = np.array([fps * phoneme.start for phoneme in phonemes if phoneme.ipa])
+    first = np.arange(frames - length + 1)
+    return int(((begun >= first[:, None]) & (begun < first[:, None] + length)).sum(axis=1).argmax())
+
+
 def make(
     seed: int, index: int, split: splits.Split, engine: Engine, frames: int = 240, fps: float | int = 24.0
 ) -> Track:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from rich.progress import track
 
+from data_pipelines.avatars import track as tracks
 from data_pipelines.avatars.perform import FPS, Performance, perform
 from data_pipelines.avatars.photograph import REFERENCE, photograph
 from docs.figures.body import titled
@@ -52,11 +53,9 @@ def _one(person: Performance) -> tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndar
 
 def _strip(person: Performance) -> list[UInt8[np.ndarray, "s s 3"]]:
     """The reference, then frames from where most is said."""
-    said = np.array([FPS * phoneme.start for phoneme in person.track.phonemes if phoneme.ipa])
     length = STEP * (STRIP - 1)
-    starts = np.arange(len(person.motion.transl) - length)
-    heard = ((said >= starts[:, None]) & (said < starts[:, None] + length)).sum(axis=1)
-    shown = heard.argmax() + STEP * np.arange(STRIP - 1)
+    first = tracks.busiest(person.track.phonemes, len(person.motion.transl), length, FPS)
+    shown = first + STEP * np.arange(STRIP - 1)
     return list(photograph(person, np.array([REFERENCE, *shown]), SIZE).frames)
 
 

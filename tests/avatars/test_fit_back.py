@@ -15,9 +15,10 @@ import pytest
 from rich.progress import track
 
 from data_pipelines.avatars import splits
+from data_pipelines.avatars import track as tracks
 from data_pipelines.avatars.perform import FPS, Performance, perform
 from data_pipelines.avatars.photograph import photograph
-from tests.fit.test_truth import LIDS, LIPS, correlation, turn_between
+from tests.fit.test_truth import LIDS, LIPS, aperture, correlation, turn_between
 from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, rotation, smplx
@@ -42,10 +43,8 @@ SEEN = 0.5
 
 def window(performance: Performance) -> np.ndarray:
     """`FRAMES` frames in a row in which most is said."""
-    said = np.array([FPS * phoneme.start for phoneme in performance.track.phonemes if phoneme.ipa])
-    starts = np.arange(len(performance.motion.transl) - FRAMES + 1)
-    heard = ((said >= starts[:, None]) & (said < starts[:, None] + FRAMES)).sum(axis=1)
-    return heard.argmax() + np.arange(FRAMES)
+    count = len(performance.motion.transl)
+    return tracks.busiest(performance.track.phonemes, count, FRAMES, FPS) + np.arange(FRAMES)
 
 
 def measure(model: smplx.BodyModel, performance: Performance) -> dict:
@@ -75,14 +74,9 @@ def measure(model: smplx.BodyModel, performance: Performance) -> dict:
     row["wrist_cm"] = 100 * float(np.median(off[shown])) if shown.any() else None
     row["hands_seen"] = float(shown.mean())
     for name, pairs in (("mouth", LIPS), ("lids", LIDS)):
-        moves = _aperture(true.joints, pairs).std() > MOVES
+        moves = aperture(true.joints, pairs).std() > MOVES
         row[f"{name}_correlation"] = correlation(true.joints, found.joints, pairs) if moves else None
     return row
-
-
-def _aperture(joints: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
-    upper, lower = (joints[:, [76 + pair[i] - 17 for pair in pairs]] for i in (0, 1))
-    return np.linalg.norm(upper - lower, axis=-1).mean(axis=-1)
 
 
 def report() -> dict:

@@ -259,3 +259,9 @@ def test_tracks_can_be_read_where_there_is_neither_codec_nor_resampler():
         "import data_pipelines.avatars.track_file, data_pipelines.avatars.track\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_busiest_frames_are_those_in_which_most_sounds_begin():
+    said = [Phoneme("a", start, start + 0.05) for start in (0.0, 1.0, 1.1, 1.2, 3.0)]
+    first = track.busiest((*said, Phoneme("", 3.05, 4.0)), frames=40, length=5, fps=10)
+    assert first <= 10 and first + 5 > 12

@@ -454,3 +454,13 @@ def test_frames_of_a_motion():
     some = smplx.frames_of(motion, np.array([3, 1]))
     np.testing.assert_array_equal(some.transl, motion.transl[[3, 1]])
     assert some.body_pose.shape == (2, 21, 3) and some.betas is motion.betas and some.fps == motion.fps
+
+
+def test_clips_joined_are_cut_into_themselves():
+    model = model_file.default()
+    one, other = smplx.rest_motion(model, frames=2), smplx.rest_motion(model, frames=3)
+    other = dataclasses.replace(other, transl=np.arange(9, dtype=np.float32).reshape(3, 3))
+    both = smplx.joined(one, other)
+    assert both.transl.shape == (5, 3) and both.body == one.body
+    jax.tree.map(np.testing.assert_array_equal, smplx.frames_of(both, slice(0, 2)), one)
+    jax.tree.map(np.testing.assert_array_equal, smplx.frames_of(both, np.arange(2, 5)), other)

@@ -68,13 +68,14 @@ def turn_between(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def correlation(true: np.ndarray, found: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> float:
-    """Of the mean distance of pairs of iBUG points, over time."""
+    """Of the apertures, over time."""
+    return float(np.corrcoef(aperture(true, pairs), aperture(found, pairs))[0, 1])
 
-    def aperture(joints: np.ndarray) -> np.ndarray:
-        upper, lower = (joints[:, [76 + pair[i] - 17 for pair in pairs]] for i in (0, 1))
-        return np.linalg.norm(upper - lower, axis=-1).mean(axis=-1)
 
-    return float(np.corrcoef(aperture(true), aperture(found))[0, 1])
+def aperture(joints: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """Mean distance of pairs of iBUG points in every frame, metres."""
+    upper, lower = (joints[:, [76 + pair[i] - 17 for pair in pairs]] for i in (0, 1))
+    return np.linalg.norm(upper - lower, axis=-1).mean(axis=-1)
 
 
 def report() -> dict:

@@ -8,6 +8,7 @@ and no device is opened; under `jit`, `vmap` and `grad` it traces.
 import math
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import jax
 import numpy as np
@@ -229,10 +230,25 @@ def rest_motion(model: BodyModel, frames: int = 1, fps: float = 24.0) -> Motion:
     )
 
 
-def frames_of(motion: Motion, which: slice | Int[np.ndarray, "n"]) -> Motion:
+def frames_of(motion: Motion, which: slice | Int[Array, "n"]) -> Motion:
     """Some frames of one clip's motion."""
-    frames = {name: value[which] for name, value in vars(motion).items() if name not in ("betas", "fps", "body")}
-    return Motion(betas=motion.betas, fps=motion.fps, body=motion.body, **frames)
+    return Motion(**_shared(motion), **{name: value[which] for name, value in _varying(motion).items()})
+
+
+def joined(first: Motion, *others: Motion) -> Motion:
+    """The frames of clips of one person, one after another; what they share is the first's."""
+    xp = namespace(first.transl, *(other.transl for other in others))
+    clips = [_varying(motion) for motion in (first, *others)]
+    return Motion(**_shared(first), **{name: xp.concatenate([clip[name] for clip in clips]) for name in clips[0]})
+
+
+def _shared(motion: Motion) -> dict[str, Any]:
+    return {"betas": motion.betas, "fps": motion.fps, "body": motion.body}
+
+
+def _varying(motion: Motion) -> dict[str, Array]:
+    """The fields that have a value for every frame."""
+    return {name: value for name, value in vars(motion).items() if name not in _shared(motion)}
 
 
 def _arkit(model: BodyModel, expression: Array, *wanted: str) -> list[Array]:

@@ -28,18 +28,9 @@ def pose(model: BodyModel, posture: Posture) -> Float[np.ndarray, "t 55 3"]:
     return found
 
 
-def chest_rotation(pose: Float[np.ndarray, "t 55 3"]) -> Float[np.ndarray, "t 3 3"]:
-    """World rotation of the chest (spine3)."""
-    return _chain(pose, tuple(_TORSO))
-
-
 def head_rotation(pose: Float[np.ndarray, "t 55 3"]) -> Float[np.ndarray, "t 3 3"]:
     """World rotation of the head."""
-    return _chain(pose, (*_TORSO, *_HEAD))
-
-
-def _chain(pose: np.ndarray, joints: tuple[str, ...]) -> np.ndarray:
     turned = np.eye(3)
-    for name in joints:
+    for name in (*_TORSO, *_HEAD):
         turned = turned @ rotation.axis_angle_to_matrix(pose[:, names.JOINTS.index(name)])
     return turned
