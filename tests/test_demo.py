@@ -7,7 +7,7 @@ import pytest
 
 from data_pipelines.avatars.mouth import Mouth
 from docs.figures import demo
-from vlogger_jax import cli
+from vlogger_jax import console
 from vlogger_jax.audio.speech import Voice
 from vlogger_jax.body import smplx
 from vlogger_jax.media import video_file
@@ -72,7 +72,7 @@ def test_what_is_pasted_changes_where_the_person_is_and_shows_an_open_mouth(pers
 @pytest.mark.slow
 def test_the_command_writes_a_video_with_sound(tmp_path, capsys):
     out = tmp_path / "said.mp4"
-    assert cli.outcome(demo.app, ["--text", "Mama.", "--out", str(out)], "demo") == 0
+    assert console.outcome(demo.app, ["--text", "Mama.", "--out", str(out)], "demo") == 0
     found = video_file.read_clip(out)
     assert found.frames.shape[1:] == (demo.SIZE, demo.SIZE, 3) and np.abs(found.waveform).max() > 0.05
     assert str(out) in capsys.readouterr().out
@@ -89,7 +89,7 @@ def test_the_command_writes_a_video_with_sound(tmp_path, capsys):
 )
 def test_bad_input_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.outcome(demo.app, arguments, "demo") == 2
+    assert console.outcome(demo.app, arguments, "demo") == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(lines) == 1 and message in lines[0]
     assert not list(tmp_path.rglob("*.mp4"))

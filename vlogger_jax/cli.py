@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from vlogger_jax import __version__
-from vlogger_jax.core.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER_ERROR, UserError
+from vlogger_jax import __version__, console
+from vlogger_jax.core.errors import UserError
 
 app = typer.Typer(
     name="vlogger",
@@ -30,26 +30,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code."""
-    return outcome(app, list(arguments) or ["--help"], "vlogger")
-
-
-def outcome(app: typer.Typer, arguments: Sequence[str], name: str) -> int:
-    """Run a command line of any program, called `name`; the exit code, after one line about what the user can mend."""
-    try:
-        return app(args=list(arguments), prog_name=name, standalone_mode=False) or EXIT_OK
-    except UserError as error:
-        return _user_error(error)
-    except typer.TyperException as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else name
-        return _user_error(UserError(error.format_message(), f"Run `{command} --help` to see what it takes"))
-    except (KeyboardInterrupt, typer.Abort):
-        return EXIT_INTERRUPTED
-
-
-def _user_error(error: UserError) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    return EXIT_USER_ERROR
+    return console.outcome(app, list(arguments) or ["--help"], "vlogger")
 
 
 def _print_version(wanted: bool) -> bool:

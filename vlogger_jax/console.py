@@ -11,11 +11,14 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from vlogger_jax.core.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER_ERROR, UserError
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,25 @@ SURE_AFTER = 3.0
 
 COMPILED = 0.2
 """Seconds: what takes longer to compile is kept."""
+
+
+def outcome(app: typer.Typer, arguments: Sequence[str], name: str) -> int:
+    """Run a command line of any program, called `name`; the exit code, after one line about what the user can mend."""
+    try:
+        return app(args=list(arguments), prog_name=name, standalone_mode=False) or EXIT_OK
+    except UserError as error:
+        return _user_error(error)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else name
+        return _user_error(UserError(error.format_message(), f"Run `{command} --help` to see what it takes"))
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+
+
+def _user_error(error: UserError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return EXIT_USER_ERROR
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import numpy as np
 import typer
 
 from data_pipelines.avatars import act, style
-from vlogger_jax import cli, console, control_video, fitting
+from vlogger_jax import console, control_video, fitting
 from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.audio.speech import Phoneme, Speech, Voice
 from vlogger_jax.body import model_file, smplx
@@ -167,4 +167,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(cli.outcome(app, sys.argv[1:], "python -m docs.figures.demo"))
+    sys.exit(console.outcome(app, sys.argv[1:], "python -m docs.figures.demo"))

@@ -14,7 +14,7 @@ from scipy import ndimage, signal
 from vlogger_jax.body.camera import FACING
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, Motion
-from vlogger_jax.core.typing import UInt8
+from vlogger_jax.core.typing import Int, UInt8
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,13 @@ class Perturbation:
 
 
 def perturb(
-    motion: Motion,
-    camera: Camera,
-    matte: UInt8[np.ndarray, "t h w"],
-    amount: Perturbation,
-    rng: np.random.Generator,
-) -> tuple[Motion, Camera, UInt8[np.ndarray, "t h w"]]:
-    """One clip as a fit would have it; a share of `amount.exact` of all clips comes back as it is."""
+    motion: Motion, camera: Camera, amount: Perturbation, rng: np.random.Generator
+) -> tuple[Motion, Camera, bool]:
+    """One clip as a fit would have it, and whether it is exact: a share of `amount.exact` comes back as it is."""
     if rng.uniform() < amount.exact:
-        return motion, camera, matte
+        return motion, camera, True
     camera, motion = perturb_camera(camera, perturb_motion(motion, amount, rng), amount, rng)
-    return motion, camera, perturb_matte(matte, amount, rng)
+    return motion, camera, False
 
 
 def perturb_motion(motion: Motion, amount: Perturbation, rng: np.random.Generator) -> Motion:
@@ -106,14 +102,21 @@ def perturb_camera(
 
 
 def perturb_matte(
-    matte: UInt8[np.ndarray, "t h w"], amount: Perturbation, rng: np.random.Generator
-) -> UInt8[np.ndarray, "t h w"]:
-    """Eroded or dilated as a whole, with a ragged edge that drifts; never beyond 0 and 255."""
+    matte: UInt8[np.ndarray, "n h w"],
+    amount: Perturbation,
+    rng: np.random.Generator,
+    rows: Int[np.ndarray, "n"],
+    length: int,
+) -> UInt8[np.ndarray, "n h w"]:
+    """Frames `rows` of a clip of `length`, eroded or dilated alike, with a ragged edge that drifts.
+
+    Every frame comes out as if all had been asked for.
+    """
     frames, h, w = matte.shape
     if not frames:
         return matte
     unit = w / 256
-    coarse = _error((frames, max(h // 16, 2), max(w // 16, 2)), amount, rng)
+    coarse = _error((length, max(h // 16, 2), max(w // 16, 2)), amount, rng)[rows]
     ragged = ndimage.zoom(coarse, (1, h / coarse.shape[1], w / coarse.shape[2]), order=1)
     shift = unit * (amount.matte * rng.standard_normal() + amount.ragged * ragged)
     return np.stack([_shifted(*each) for each in zip(matte, shift, strict=True)])

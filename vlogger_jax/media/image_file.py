@@ -15,18 +15,14 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, JpegImagePlugin, Unidentifi
 
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import UInt8
-from vlogger_jax.media import atomic, reading
+from vlogger_jax.media import atomic, encoded, reading
 
 log = logging.getLogger(__name__)
 
 # What Pillow's decoders let out when a file is damaged; the AVIF one a RuntimeError.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, LookupError, TypeError, RuntimeError)
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, OverflowError, MemoryError)
-_FORMATS = {
-    ".png": dict(format="PNG"),
-    ".jpg": dict(format="JPEG", quality=95, subsampling=0),
-    ".jpeg": dict(format="JPEG", quality=95, subsampling=0),
-}
+_FORMATS = {".png": dict(format="PNG"), ".jpg": encoded.JPEG, ".jpeg": encoded.JPEG}
 
 
 _LARGEST_JPEG = 4  # times the limit of other pictures; progressive ones are held whole, 6 bytes a pixel

@@ -1,0 +1,115 @@
+"""`python -m data_pipelines.build`: data sets of talking people as ArrayRecord, made here or from one's own videos.
+
+Killed at any moment it goes on where it was when run again; run again when done it does nothing, or adds the sizes that
+are missing.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data_pipelines import manifest
+from data_pipelines.make import Order, make
+from data_pipelines.manifest import Manifest
+from data_pipelines.plan import Plan
+from data_pipelines.recipe import Recipe
+from data_pipelines.running import Beam
+from data_pipelines.schema import CHUNK
+from vlogger_jax import console
+from vlogger_jax.core.errors import UserError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+Out = Annotated[Path, typer.Option(help="The folder in which the data set gets a folder of its own.")]
+Frames = Annotated[str, typer.Option(help="Frames of a clip that are stored as pictures: none, a number, or all.")]
+Run = Annotated[int, typer.Option(help="How many of them follow each other; the runs are spread over the clip.")]
+Size = Annotated[list[int], typer.Option(help="Pixels to a side of the pictures; may be given several times.")]
+Workers = Annotated[int | None, typer.Option(help="Processes; by default one a core, if Apache Beam is installed.")]
+Shards = Annotated[int | None, typer.Option(help="Files of each split and config; by default as many as suit.")]
+Options = Annotated[
+    str, typer.Option("--beam", help="Options of Apache Beam for another runner, as in '--runner=FlinkRunner ...'.")
+]
+
+
+@app.callback()
+def build() -> None:
+    """Data sets of talking people as ArrayRecord. Killed at any moment, it goes on when run again."""
+
+
+@app.command("mentor_synth")
+def mentor_synth(
+    out: Out,
+    clips: Annotated[int, typer.Option(help="Clips of the training split, each of a person of its own.")],
+    validation: Annotated[int | None, typer.Option(help="Clips of validation; an eighth of --clips.")] = None,
+    test: Annotated[int | None, typer.Option(help="Clips of test; an eighth of --clips.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the data set.")] = 0,
+    seconds: Annotated[float, typer.Option(help="Of a clip.")] = 10.0,
+    frames: Frames = "all",
+    run: Run = CHUNK,
+    size: Size = [128],  # noqa: B006
+    workers: Workers = None,
+    shards: Shards = None,
+    beam: Options = "",
+) -> None:
+    """People who do not exist, with exact truth."""
+    from data_pipelines.avatars.perform import FPS
+    from data_pipelines.mentor_synth import MentorSynth
+
+    eighth = -(-clips // 8)
+    counts = {
+        "train": clips,
+        "validation": eighth if validation is None else validation,
+        "test": eighth if test is None else test,
+    }
+    recipe = MentorSynth(counts, seed, round(seconds * FPS))
+    _make(recipe, out, frames, run, size, workers, shards, beam)
+
+
+def _make(
+    recipe: Recipe,
+    out: Path,
+    frames: str,
+    run: int,
+    sizes: list[int],
+    workers: int | None,
+    shards: int | None,
+    options: str,
+) -> None:
+    plan, wanted = _plan(frames, run), tuple(sizes) if frames != "none" else ()
+    command = shlex.join(["python", "-m", "data_pipelines.build", *sys.argv[1:]])
+    beam = Beam(workers or _processes(options), options)
+    folder, made = make(Order(recipe, out, wanted, plan, shards, command), beam)
+    print("\n".join(_summary(folder, made)))
+
+
+def _plan(frames: str, run: int) -> Plan:
+    if frames in ("none", "all"):
+        return Plan(None, run)
+    if not frames.isdecimal():
+        raise UserError(f"--frames is {frames!r}", "Give none, all, or a number")
+    return Plan(int(frames), run)
+
+
+def _processes(options: str) -> int:
+    """How many are used if nobody says."""
+    return 1 if options or not Beam.installed() else len(os.sched_getaffinity(0))
+
+
+def _summary(folder: Path, made: Manifest) -> list[str]:
+    lines = [f"{folder / manifest.NAME}: {made.name}, {made.licence}"]
+    for split, part in made.splits.items():
+        dropped = "".join(f", {count} left out: {reason}" for reason, count in part.dropped.items())
+        minutes = part.frames / made.fps / 60
+        lines.append(f"{split}: {part.clips} clips, {part.identities} persons, {minutes:.1f} min{dropped}")
+    for kind, files in made.configs.items():
+        size = sum(file.bytes for file in files.values()) / 1e6
+        lines.append(f"{kind}: {len(files)} files, {size:.1f} MB")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(console.outcome(app, sys.argv[1:] or ["--help"], "python -m data_pipelines.build"))
