@@ -2,8 +2,8 @@
 
     builder = tfds.builder_from_directory("data/mentor_synth/frames_128/1.0.0")
 
-reads what they wrote; nobody needs these classes for that. Keys are numbers, and TFDS keeps examples in their order, so
-the records are the same however many workers made them.
+reads what they wrote; nobody needs these classes for that. Keys are numbers, and TFDS keeps examples in their order:
+the records are the same however many workers made them, though Beam may begin a file one example earlier or later.
 """
 
 from collections.abc import Iterator, Sequence

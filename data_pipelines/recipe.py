@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class Unusable(Exception):
     """A clip that is left out of the data set; the reason is its text, one short line."""
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """A data set that can be made clip by clip. Picklable, and small.
 

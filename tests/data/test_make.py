@@ -1,0 +1,231 @@
+"""Data sets made whole: killed and gone on with, by any number of workers, and refused when they cannot be."""
+
+import dataclasses
+import itertools
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import tensorflow_datasets as tfds
+
+from data_pipelines import features, manifest, running, schema
+from data_pipelines.make import Order, make
+from data_pipelines.plan import Plan
+from data_pipelines.running import Beam
+from tests.data.small import Small
+from vlogger_jax.core.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+COUNTS = {"train": 5, "test": 2}
+PLAN = Plan(12, 4)
+
+
+def order(out, sizes=(16,), **options):
+    out.mkdir(exist_ok=True)
+    recipe = Small(**{"counts": COUNTS, "notes": out / "notes", **options})
+    return Order(recipe, out, sizes, PLAN, 2, "made in a test")
+
+
+def notes(out):
+    return Counter((out / "notes").read_text().splitlines())
+
+
+def records(folder):
+    """File name -> checksum of everything that is written for readers."""
+    known = manifest.load(folder)
+    manifest.check_files(folder, {name: file for kind in known.configs.values() for name, file in kind.items()}, True)
+    return {name: file.sha256 for kind in known.configs.values() for name, file in kind.items() if "array" in name}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    out = tmp_path_factory.mktemp("unbroken")
+    return make(order(out), Beam())[0]
+
+
+def test_what_is_made_is_what_was_asked_for(unbroken):
+    known = manifest.load(unbroken)
+    assert (known.name, known.licence, known.fps, known.plan) == ("small", "CC0-1.0", 24.0, PLAN)
+    assert known.splits["train"] == manifest.Part(5, ((1, 20), (1, 21), (1, 22), (1, 20), (1, 21)))
+    assert known.splits["test"].clips == 2 and known.command == "made in a test"
+    assert set(known.configs) == {"clips", "frames_16"} and {"jax", "python"} <= set(known.versions)
+    assert len(records(unbroken)) == 2 * 2 * 2, "configs, splits and shards"
+    for split, count in COUNTS.items():
+        clips = features.read(unbroken, "clips", split)
+        assert [schema.clip_of(clips[i]).clip for i in range(len(clips))] == list(range(count))
+        assert [schema.clip_of(clips[i]).identity for i in range(count)] == [f"{split} {i}" for i in range(count)]
+        chunks, table = features.read(unbroken, "frames_16", split), known.table(split)
+        assert len(chunks) == table.first_chunk[-1]
+        for clip in range(count):
+            for number, frames in enumerate(PLAN.chunks(int(table.lengths[clip]))):
+                chunk = schema.chunk_of(chunks[int(table.first_chunk[clip]) + number])
+                assert (chunk.clip, chunk.chunk, chunk.frame.tolist()) == (clip, number, list(frames))
+
+
+def test_made_again_nothing_is_made(unbroken):
+    before = notes(unbroken.parent)
+    assert set(before.values()) == {1}
+    make(order(unbroken.parent), Beam())
+    assert notes(unbroken.parent) == before
+
+
+def test_a_size_is_added_later_without_making_clips_again(tmp_path):
+    make(order(tmp_path, sizes=()), Beam())
+    folder, known = make(order(tmp_path, sizes=(16, 24)), Beam())
+    assert set(known.configs) == {"clips", "frames_16", "frames_24"}
+    assert notes(tmp_path)["clip train 0"] == 1 and notes(tmp_path)["shots train 0"] == 2
+    assert not list((folder / "cache").rglob("*shots*")) and len(list((folder / "cache").rglob("*.safetensors"))) == 7
+
+
+def run(out, workers, **options):
+    """`make` in another process; its exit code."""
+    code = f"""
+from pathlib import Path
+from data_pipelines.make import make
+from data_pipelines.running import Beam
+from tests.data.test_make import order
+make(order(Path({str(out)!r}), **{options!r}), Beam({workers}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return done.returncode, done.stderr
+
+
+def test_killed_and_run_again_it_makes_the_same_and_nothing_twice(tmp_path, unbroken):
+    code, _ = run(tmp_path, 1, dies=3)
+    assert code == -9
+    made = notes(tmp_path)
+    assert made["shots train 2"] == 1 and made["shots train 4"] == 0
+    make(order(tmp_path), Beam())
+    again = notes(tmp_path)
+    assert again.pop("shots train 3") == 2, "it was being made"
+    assert set(again.values()) == {1}
+    assert records(tmp_path / "small") == records(unbroken)
+
+
+def test_two_workers_make_the_same(tmp_path, unbroken):
+    """The same examples in the same order; Beam may begin a new file one example earlier."""
+    code, error = run(tmp_path, 2)
+    assert code == 0, error
+    assert set(notes(tmp_path).values()) == {1}
+    known = manifest.load(tmp_path / "small")
+    assert known.splits == manifest.load(unbroken).splits
+    for kind, split in itertools.product(known.configs, COUNTS):
+        ours, theirs = (raw(folder, kind, split) for folder in (tmp_path / "small", unbroken))
+        assert ours == theirs, (kind, split)
+
+
+def raw(folder, kind, split):
+    """The serialised examples of a split, in order."""
+    builder = tfds.builder_from_directory(folder / kind / schema.VERSION)
+    found = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+    return [bytes(found[i]) for i in range(len(found))]
+
+
+def test_an_unusable_clip_is_left_out_and_counted(tmp_path):
+    folder, known = make(order(tmp_path, broken=(1, "unusable")), Beam())
+    assert known.splits["train"] == manifest.Part(4, ((1, 20), (1, 22), (1, 20), (1, 21)), {"no face": 1})
+    clips = features.read(folder, "clips", "train")
+    assert [schema.clip_of(clips[i]).identity for i in range(4)] == ["train 0", "train 2", "train 3", "train 4"]
+    make(order(tmp_path, broken=(1, "unusable")), Beam())
+    assert notes(tmp_path)["clip train 1"] == 1, "that it is unusable is remembered"
+
+
+def test_a_clip_that_cannot_be_made_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match=r"it is broken\. Mend it"):
+        make(order(tmp_path, broken=(1, "fails")), Beam())
+    assert not (tmp_path / "small" / manifest.NAME).exists()
+
+
+def test_and_so_it_is_in_another_process(tmp_path):
+    code, error = run(tmp_path, 2, broken=(1, "fails"))
+    assert code == 1 and error.strip().endswith("UserError: it is broken. Mend it.")
+
+
+def test_if_no_clip_is_usable_it_says_why(tmp_path):
+    with pytest.raises(UserError, match="1 x no face"):
+        make(order(tmp_path, counts={"train": 1}, broken=(0, "unusable")), Beam())
+
+
+def test_other_settings_do_not_go_into_the_same_folder(unbroken):
+    before = records(unbroken)
+    for other in (
+        order(unbroken.parent, frames=24),
+        order(unbroken.parent, counts={"train": 6, "test": 2}),
+        dataclasses.replace(order(unbroken.parent), plan=Plan(8)),
+    ):
+        with pytest.raises(UserError, match="other settings"):
+            make(other, Beam())
+    assert records(unbroken) == before
+
+
+@pytest.mark.parametrize("frames", [200, 20], ids=["a finished clip", "a file of records"])
+def test_a_full_disk_is_a_user_error(tmp_path, small_disk, frames):
+    with pytest.raises(UserError, match=r"(?i)too large|full"):
+        make(dataclasses.replace(order(tmp_path, frames=frames), shards=1), Beam())
+    assert not (tmp_path / "small" / manifest.NAME).exists()
+
+
+def test_a_folder_that_cannot_be_is_a_user_error(tmp_path):
+    (tmp_path / "small").write_text("a file")
+    with pytest.raises(UserError, match="cannot be made"):
+        make(order(tmp_path), Beam())
+
+
+@pytest.mark.parametrize("wrong", [{"sizes": (8,)}, {"sizes": (2048,)}, {"shards": 0}])
+def test_impossible_orders_are_refused(tmp_path, wrong):
+    with pytest.raises(UserError):
+        make(dataclasses.replace(order(tmp_path), **wrong), Beam())
+
+
+def test_workers_are_counted_from_one():
+    with pytest.raises(UserError, match="--workers"):
+        Beam(0)
+
+
+def test_without_beam_several_workers_are_refused(monkeypatch):
+    monkeypatch.setattr(running.importlib.util, "find_spec", lambda name: None)
+    assert Beam(1) == Beam()
+    for wrong in ({"workers": 2}, {"options": "--runner=FlinkRunner"}):
+        with pytest.raises(UserError, match="Beam"):
+            Beam(**wrong)
+
+
+def test_options_of_other_runners_replace_the_local_one():
+    found = Beam(2, "--runner=FlinkRunner --flink_master='a b'").pipeline_options().get_all_options()
+    assert found["runner"] == "FlinkRunner" and found["flink_master"] == "a b"
+    assert found["direct_running_mode"] != "multi_processing"
+    assert Beam(3).pipeline_options().get_all_options()["direct_num_workers"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: values | {"format": "x"}, "no manifest"),
+        (lambda values: values | {"version": 2}, "version 2"),
+        (lambda values: {key: value for key, value in values.items() if key != "plan"}, "plan"),
+        (lambda values: values | {"splits": []}, "splits"),
+        (lambda values: [], "no manifest"),
+    ],
+)
+def test_a_manifest_that_is_none_is_a_user_error(unbroken, tmp_path, change, message):
+    values = json.loads((unbroken / manifest.NAME).read_text())
+    (tmp_path / manifest.NAME).write_text(json.dumps(change(values)))
+    with pytest.raises(UserError, match=message):
+        manifest.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"format": '])
+def test_nor_is_half_a_manifest(tmp_path, text):
+    (tmp_path / manifest.NAME).write_text(text)
+    with pytest.raises(UserError, match="cannot be read"):
+        manifest.load(tmp_path)
+    with pytest.raises(UserError, match="No such file"):
+        manifest.load(tmp_path / "nowhere")
+
+
+def test_lengths_are_kept_short():
+    assert manifest.lengths_of([240] * 5 + [100, 240]) == ((5, 240), (1, 100), (1, 240))
+    assert manifest.lengths_of([]) == ()
