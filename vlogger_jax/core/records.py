@@ -9,6 +9,7 @@ World: SMPL-X axes (x to the person's left, y up, z out of the chest), metres, r
 """
 
 import dataclasses
+import functools
 import math
 import typing
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ def record(cls: type[R]) -> type[R]:
 
 def _check(self: Any) -> None:
     """Raise ValueError naming the first field whose value does not match its annotation."""
-    hints = typing.get_type_hints(type(self))
+    hints = _hints(type(self))
     sizes: dict[str, Any] = {}  # of the fields before
     for field in dataclasses.fields(self):
         value, options = getattr(self, field.name), typing.get_args(hints[field.name]) or (hints[field.name],)
@@ -76,6 +77,12 @@ def _check(self: Any) -> None:
             where = f" with {', '.join(differ)} as elsewhere" if differ else ""
             raise ValueError(f"{type(self).__name__}.{field.name} is {found}; expected {wanted}{where}")
         sizes |= here
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Looking them up takes longer than checking them."""
+    return typing.get_type_hints(cls)
 
 
 def _describe(hint: Any) -> str:
