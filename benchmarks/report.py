@@ -25,8 +25,8 @@ def row(case: str, ours: float, theirs: float, unit: str) -> dict:
     }
 
 
-def write(name: str, rows: list[dict], packages: tuple[str, ...]) -> Path:
-    """Print `rows` and save them with the versions of Python and `packages`."""
+def write(name: str, rows: list[dict], packages: tuple[str, ...], details: dict | None = None) -> Path:
+    """Print `rows` and save them with the versions of Python and `packages`, and with what has no comparison."""
     width = max(len(each["case"]) for each in rows)
     print(f"{'':{width}}  {'ours':>10}  {'theirs':>10}  {'':8}  ratio")
     for each in rows:
@@ -34,6 +34,7 @@ def write(name: str, rows: list[dict], packages: tuple[str, ...]) -> Path:
         print(f"{each['case']:{width}}  {numbers}")
     versions = {"python": sys.version.split()[0], **{package: metadata.version(package) for package in packages}}
     found = {"command": f"python -m benchmarks.{name}", "versions": versions, "machine": machine(), "rows": rows}
+    found |= {} if details is None else {"details": details}
     path = RESULTS / f"{name}.{machine()}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

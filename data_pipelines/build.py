@@ -69,6 +69,15 @@ def mentor_synth(
     _make(recipe, out, frames, run, size, workers, shards, beam)
 
 
+@app.command()
+def check(folder: Annotated[Path, typer.Argument(help="The folder of a data set, which holds manifest.json.")]) -> None:
+    """Whether a data set is, to the bit, as it was written."""
+    known = manifest.load(folder)
+    with console.progress() as begin:
+        manifest.check_content(folder, known.files, begin("checking"))
+    print("\n".join(_summary(folder, known)))
+
+
 def _make(
     recipe: Recipe,
     out: Path,
@@ -81,7 +90,7 @@ def _make(
 ) -> None:
     plan, wanted = _plan(frames, run), tuple(sizes) if frames != "none" else ()
     command = shlex.join(["python", "-m", "data_pipelines.build", *sys.argv[1:]])
-    beam = Beam(workers or _processes(options), options)
+    beam = Beam(_processes(options) if workers is None else workers, options)
     folder, made = make(Order(recipe, out, wanted, plan, shards, command), beam)
     print("\n".join(_summary(folder, made)))
 

@@ -123,7 +123,7 @@ def _known(folder: Path, settings: dict, plan: Plan) -> Manifest | None:
         raise UserError(
             f"{folder} holds a data set made with other settings", "Choose another folder, or remove that one first"
         )
-    manifest.check_files(folder, {name: file for files in known.configs.values() for name, file in files.items()})
+    manifest.check_files(folder, known.files)
     return known
 
 

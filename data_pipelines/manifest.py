@@ -7,7 +7,7 @@ versions, command) and under which licence it may be used.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ FORMAT = "vlogger.data"
 VERSION = 1
 
 _BLOCK = 1 << 20
+_COPY = "Copy it again, or build the data set again"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,11 @@ class Manifest:
     versions: dict[str, str]
     command: str
 
+    @property
+    def files(self) -> dict[str, File]:
+        """Of all configs: name, relative to the manifest's folder -> size and checksum."""
+        return {name: file for files in self.configs.values() for name, file in files.items()}
+
     def table(self, split: str) -> Table:
         """Where the frames of a split are.
 
@@ -154,27 +160,43 @@ def load(folder: str | Path) -> Manifest:
     return config.from_mapping(Manifest, values, str(path))
 
 
-def check_files(folder: str | Path, files: Mapping[str, File], whole: bool = False) -> None:
-    """Refuse a config whose files are not all there, as large as they were written.
+def check_files(folder: str | Path, files: Mapping[str, File]) -> None:
+    """Refuse files that are not all there, as large as they were written.
 
     Args:
         files: name, relative to `folder` -> size and checksum.
-        whole: also compute the checksums, which reads everything.
 
     Raises:
-        UserError: naming the first file that is missing or another.
+        UserError: naming the first that is missing or of another size.
     """
-    fix = "Copy it again, or build the data set again"
     for name, known in files.items():
         path = Path(folder) / name
         try:
             size = path.stat().st_size
         except OSError as error:
-            raise UserError(f"{path} is missing", fix) from error
+            raise UserError(f"{path} is missing", _COPY) from error
         if size != known.bytes:
-            raise UserError(f"{path} has {size} bytes, was written with {known.bytes}", fix)
-        if whole and checksum(path) != known.sha256:
-            raise UserError(f"{path} is damaged: its checksum is not that of the manifest", fix)
+            raise UserError(f"{path} has {size} bytes, was written with {known.bytes}", _COPY)
+
+
+def check_content(folder: str | Path, files: Mapping[str, File], report: Callable[[float], None]) -> None:
+    """Refuse files that are not, to the bit, as they were written. Reads all of them.
+
+    Args:
+        files: as of `check_files`.
+        report: is told which part is done, 0 to 1.
+
+    Raises:
+        UserError: naming the first that is missing or another.
+    """
+    check_files(folder, files)
+    total, done = sum(known.bytes for known in files.values()), 0
+    for name, known in files.items():
+        path = Path(folder) / name
+        if checksum(path) != known.sha256:
+            raise UserError(f"{path} is damaged: its checksum is not that of the manifest", _COPY)
+        done += known.bytes
+        report(done / max(total, 1))
 
 
 def checksum(path: Path) -> str:

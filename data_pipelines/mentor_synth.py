@@ -29,6 +29,7 @@ from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.controls import gbuffer as gbuffers
 from vlogger_jax.controls import perturb
 from vlogger_jax.controls.perturb import Perturbation
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, GBuffer, Motion
 from vlogger_jax.core.typing import Array
 from vlogger_jax.fit import points, quality
@@ -54,6 +55,12 @@ class MentorSynth:
     seed: int = 0
     frames: int = FRAMES
     perturbation: Perturbation = field(default_factory=Perturbation)
+
+    def __post_init__(self) -> None:
+        if min(self.clips.values(), default=0) < 0 or not any(self.clips.values()):
+            raise UserError(f"clips of the splits: {self.clips}", "Give 0 or more for each, and at least one in all")
+        if self.frames < 1 or self.seed < 0:
+            raise UserError(f"clips of {self.frames} frames, seed {self.seed}", "Give 1 or more, and 0 or more")
 
     name = "mentor_synth"
     licence = "CC0-1.0"

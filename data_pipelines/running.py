@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -146,7 +146,7 @@ def _written_to(diary: Path) -> Iterator[None]:
             os.dup2(kept, 2)
 
 
-def _is_descriptor(stream: TextIO) -> bool:
+def _is_descriptor(stream: Any) -> bool:
     """Whether what is written to `stream` goes to file descriptor 2; tests and notebooks have streams of their own."""
     try:
         return stream.fileno() == 2

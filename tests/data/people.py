@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 
-from data_pipelines import mentor_synth, schema
+from data_pipelines import schema
 from data_pipelines.avatars.splits import Split
 from data_pipelines.recipe import Job, Shots, Unusable
 from data_pipelines.schema import Clip
@@ -16,7 +17,7 @@ from vlogger_jax.body import model_file, names, smplx
 from vlogger_jax.body.camera import FACING
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.controls import gbuffer as gbuffers
-from vlogger_jax.core.records import Camera, Motion
+from vlogger_jax.core.records import Camera, GBuffer, Motion
 from vlogger_jax.fit.result import Quality
 
 SIDE = 64
@@ -82,7 +83,7 @@ class People:
         g, body = schema.gbuffer_size(size), self.body()
         camera = cameras.crop(clip.camera, 0, 0, g / SIDE, (g, g))
         motion = smplx.frames_of(clip.motion, np.asarray(frames))
-        seen = mentor_synth.render(body, motion, camera)
+        seen = _render(body, motion, camera)
         place = gbuffers.interpolate(seen, np.asarray(body.faces), gbuffers.canonical(body))
         covered, behind = gbuffers.covered(seen), self._rng(job).integers(0, 256, 3)
         picture = np.where(covered[..., None], 127.5 + 127.5 * place, behind).astype(np.uint8)
@@ -98,6 +99,17 @@ class People:
 
     def _rng(self, job: Job) -> np.random.Generator:
         return np.random.default_rng([self.seed, len(job["split"]), job["index"]])
+
+
+def _render(body: BodyModel, motion: Motion, camera: Camera) -> GBuffer:
+    """Frame by frame, so that none depends on the others."""
+    found = [_rendered(body, smplx.frames_of(motion, np.array([i])), camera) for i in range(len(motion.transl))]
+    return jax.tree.map(lambda *each: np.concatenate(each), *jax.device_get(found))
+
+
+@jax.jit
+def _rendered(body: BodyModel, motion: Motion, camera: Camera) -> GBuffer:
+    return gbuffers.render(smplx.pose(body, motion).vertices, body.faces, camera)
 
 
 def _motion(body: BodyModel, frames: int, rng: np.random.Generator, fps: float) -> Motion:

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 import tensorflow_datasets as tfds
 
-from data_pipelines import features, manifest, running, schema
+from data_pipelines import build, features, manifest, running, schema
 from data_pipelines.make import Order, make
 from data_pipelines.plan import Plan
 from data_pipelines.running import Beam
 from tests.data.small import Small
+from vlogger_jax import console
 from vlogger_jax.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +38,8 @@ def notes(out):
 def records(folder):
     """File name -> checksum of everything that is written for readers."""
     known = manifest.load(folder)
-    manifest.check_files(folder, {name: file for kind in known.configs.values() for name, file in kind.items()}, True)
-    return {name: file.sha256 for kind in known.configs.values() for name, file in kind.items() if "array" in name}
+    manifest.check_content(folder, known.files, lambda done: None)
+    return {name: file.sha256 for name, file in known.files.items() if "array" in name}
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +226,35 @@ def test_nor_is_half_a_manifest(tmp_path, text):
         manifest.load(tmp_path)
     with pytest.raises(UserError, match="No such file"):
         manifest.load(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def copied(unbroken, tmp_path):
+    return Path(shutil.copytree(unbroken, tmp_path / "copied"))
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (Path.unlink, "is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, was written with"),
+        (flip, "checksum"),
+    ],
+    ids=["missing", "truncated", "a bit flipped"],
+)
+def test_check_finds_every_damage(copied, capsys, damage, message):
+    assert console.outcome(build.app, ["check", str(copied)], "build") == 0
+    assert "train: 5 clips" in capsys.readouterr().out
+    damage(next((copied / "frames_16").rglob("*train*")))
+    assert console.outcome(build.app, ["check", str(copied)], "build") == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
 
 
 def test_lengths_are_kept_short():
