@@ -121,7 +121,9 @@ class MentorSynth:
             return splits.generator(done.seed, done.index, done.split, name)
 
         if done.split == "train":
-            motion, camera, exact = perturb.perturb(motion, camera, self.perturbation, stream("perturb"))
+            motion, camera, exact = perturb.perturb(
+                _points().body, motion, camera, self.perturbation, stream("perturb")
+            )
         if not exact:
             matte = perturb.perturb_matte(matte, self.perturbation, stream("perturb matte"), rows, len(motion.transl))
         g = schema.gbuffer_size(size)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vlogger_jax.body import camera as cameras
-from vlogger_jax.body import model_file, smplx
+from vlogger_jax.body import model_file, names, rotation, smplx
 from vlogger_jax.controls import perturb as P
 from vlogger_jax.core.errors import UserError
 
@@ -109,17 +109,56 @@ def test_shapes_types_and_what_is_no_array_are_kept(motion):
             assert one.shape == other.shape and other.dtype == np.float32, field.name
 
 
+NOTHING = P.Perturbation(
+    **dict.fromkeys((field.name for field in dataclasses.fields(AMOUNT) if field.name not in ("drift", "memory")), 0.0)
+)
+"""No error at all, of no clip exact."""
+
+VIEW = cameras.from_focal(400.0, (256, 256))
+
+
+def eyes_and_head(motion):
+    """The middle between the eyes [t, 3], metres, and the head's orientation in the world [t, 3, 3]."""
+    posed = smplx.pose(model_file.default(), motion)
+    joints = [names.JOINTS.index(f"{side}_eye") for side in ("left", "right")]
+    return posed.joints[:, joints].mean(axis=1), posed.joint_rotation[:, names.JOINTS.index("head")]
+
+
+def test_nothing_is_nothing(motion):
+    short = smplx.frames_of(motion, slice(0, 3))
+    found, camera, exact = P.perturb(model_file.default(), short, VIEW, NOTHING, np.random.default_rng(3))
+    assert not exact and float(camera.focal) == 400.0
+    for name in ("body_pose", "transl", "betas", "global_orient"):
+        np.testing.assert_allclose(getattr(found, name), getattr(short, name), atol=2e-6)
+
+
 def test_a_wrong_focal_length_hides_behind_a_wrong_distance(motion):
-    """The person stays the same size in the picture: only perspective tells."""
-    view = cameras.from_focal(400.0, (256, 256))
-    seen, moved = P.perturb_camera(view, motion, AMOUNT, np.random.default_rng(3))
-    assert abs(float(seen.focal) / 400.0 - 1) > 0.005
-    model = model_file.default()
-    before, after = (
-        cameras.project(c, smplx.pose(model, dataclasses.replace(m, **_first(m))).joints)[0][0, :2]
-        for c, m in ((view, motion), (seen, moved))
-    )
-    assert np.linalg.norm(before - after, axis=-1).max() < 1.5
+    """The face stays where it was in the picture, and of its size: only perspective tells."""
+    amount = dataclasses.replace(NOTHING, focal=0.05)
+    short = smplx.frames_of(motion, slice(0, 2))
+    found, camera, _ = P.perturb(model_file.default(), short, VIEW, amount, np.random.default_rng(3))
+    factor = float(camera.focal) / 400.0
+    assert abs(factor - 1) > 0.005
+    before, after = eyes_and_head(short)[0], eyes_and_head(found)[0]
+    np.testing.assert_allclose(cameras.project(VIEW, before)[0], cameras.project(camera, after)[0], atol=1e-2)
+    np.testing.assert_allclose(after[:, 2], factor * before[:, 2], rtol=1e-5)
+
+
+def test_the_face_is_off_by_what_fits_are(motion):
+    """However wrong the body is, the eyes stay within `across`, the head's orientation within `head`."""
+    amount = dataclasses.replace(AMOUNT, exact=0.0, focal=0.0, drift=0.5)
+    short = smplx.frames_of(motion, slice(0, 4))
+    where, head = eyes_and_head(short)
+    off, turned = [], []
+    for seed in range(150):
+        found, _, _ = P.perturb(model_file.default(), short, VIEW, amount, np.random.default_rng([4, seed]))
+        eyes, world = eyes_and_head(found)
+        off.append(eyes - where)
+        turned.append(rotation.matrix_to_axis_angle(np.swapaxes(head, -1, -2) @ world))
+    spread = np.hypot(1, amount.drift)
+    size = np.array([amount.across, amount.across, amount.along]) * spread
+    np.testing.assert_allclose(np.std(off, axis=(0, 1)), size, rtol=0.15)
+    np.testing.assert_allclose(np.rad2deg(np.std(turned, axis=(0, 1))), amount.head * spread, rtol=0.15)
 
 
 @pytest.mark.parametrize("how", ["turned", "moved"])
@@ -133,7 +172,7 @@ def test_a_camera_that_is_not_at_rest_is_refused(motion, how):
     else:
         view = dataclasses.replace(view, translation=np.array([0, 0, 0.1], np.float32))
     with pytest.raises(UserError):
-        P.perturb_camera(view, motion, AMOUNT, np.random.default_rng(0))
+        P.perturb_camera(view, AMOUNT, np.random.default_rng(0))
 
 
 def _first(motion):
@@ -204,9 +243,7 @@ def test_a_moved_soft_edge_is_the_same_edge_elsewhere():
 def test_shifts_are_in_pixels_of_a_picture_256_wide(width):
     """Twice as many pixels where there are twice as many."""
     even, before = dataclasses.replace(AMOUNT, ragged=0.0), ramp(32, width)
-    way = [
-        (edges(whole(before, even, np.random.default_rng([3, s]))) - edges(before)).mean() for s in range(200)
-    ]
+    way = [(edges(whole(before, even, np.random.default_rng([3, s]))) - edges(before)).mean() for s in range(200)]
     assert np.std(way) == pytest.approx(AMOUNT.matte * width / 256, rel=0.15)
     assert abs(np.mean(way)) < 0.3 * np.std(way)
 
@@ -241,10 +278,9 @@ def test_a_frame_comes_out_alike_in_any_company():
 
 
 def test_one_clip_in_five_stays_exact(motion):
-    view = cameras.from_focal(400.0, (256, 256))
-    short = dataclasses.replace(motion, **_first(motion))
-    found = [P.perturb(short, view, AMOUNT, np.random.default_rng([7, seed])) for seed in range(300)]
+    short, model = dataclasses.replace(motion, **_first(motion)), model_file.default()
+    found = [P.perturb(model, short, VIEW, AMOUNT, np.random.default_rng([7, seed])) for seed in range(200)]
     assert np.mean([exact for _, _, exact in found]) == pytest.approx(AMOUNT.exact, abs=0.07)
     for moved, camera, exact in found:
-        assert (moved is short and camera is view) == exact
+        assert (moved is short and camera is VIEW) == exact
         assert exact or (moved.body_pose != short.body_pose).all()

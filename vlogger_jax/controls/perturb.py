@@ -11,10 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, signal
 
+from vlogger_jax.body import names, rotation, smplx
 from vlogger_jax.body.camera import FACING
+from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, Motion
 from vlogger_jax.core.typing import Int, UInt8
+
+_NECK, _HEAD = (names.JOINTS.index(name) for name in ("neck", "head"))
+_EYES = [names.JOINTS.index(f"{side}_eye") for side in ("left", "right")]
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,9 @@ class Perturbation:
         drift: standard deviation of the drifting error, relative to the offset's.
         memory: correlation of the drift from one frame to the next.
         betas, expression: of the coefficients.
-        root, body, hands, jaw, eyes: degrees about each axis.
-        across, along: metres at right angles to the line of sight (world x and y) and along it (z).
+        root, body, hands, jaw, eyes: degrees about each axis, against the parent.
+        head: degrees about each axis, in the world.
+        across, along: metres at right angles to the line of sight (world x and y) and along it (z), of the face.
         focal: relative error of the focal length; the person is moved so as to stay the same size.
         matte: pixels, of a 256-pixel image, by which the matte is eroded or dilated.
         ragged: of the matte's edge, in the same pixels.
@@ -40,6 +46,7 @@ class Perturbation:
     expression: float = 0.04
     root: float = 1.5
     body: float = 2.0
+    head: float = 1.0
     hands: float = 4.0
     jaw: float = 1.0
     eyes: float = 2.0
@@ -51,13 +58,39 @@ class Perturbation:
 
 
 def perturb(
-    motion: Motion, camera: Camera, amount: Perturbation, rng: np.random.Generator
+    model: BodyModel, motion: Motion, camera: Camera, amount: Perturbation, rng: np.random.Generator
 ) -> tuple[Motion, Camera, bool]:
-    """One clip as a fit would have it, and whether it is exact: a share of `amount.exact` comes back as it is."""
+    """One clip as a fit would have it, and whether it is exact: a share of `amount.exact` comes back as it is.
+
+    Args:
+        model: of the motion; fewer vertices do, since only joints are looked at.
+    """
     if rng.uniform() < amount.exact:
         return motion, camera, True
-    camera, motion = perturb_camera(camera, perturb_motion(motion, amount, rng), amount, rng)
-    return motion, camera, False
+    seen, moved = perturb_camera(camera, amount, rng), perturb_motion(motion, amount, rng)
+    return hold_face(model, motion, moved, float(seen.focal / camera.focal), amount, rng), seen, False
+
+
+def hold_face(
+    model: BodyModel, motion: Motion, moved: Motion, farther: float, amount: Perturbation, rng: np.random.Generator
+) -> Motion:
+    """`moved` with its face where fits have it: the face is what they see best, and the body hangs from it.
+
+    Errors of the spine would add up to six degrees and to centimetres at the head, where fits err by a degree and by
+    millimetres. So the head is turned as it was but for `amount.head`, and the person moved so that the middle between
+    the eyes is off by nothing but the error of `moved.transl`, and `farther` times as far away as it was.
+    """
+    error = moved.transl - motion.transl
+    turn = np.deg2rad(amount.head) * _error(motion.transl.shape, amount, rng)
+    before, after = smplx.pose(model, motion), smplx.pose(model, moved)
+    head = rotation.matmul(before.joint_rotation[:, _HEAD], rotation.axis_angle_to_matrix(turn.astype(np.float32)))
+    local = rotation.matmul(np.swapaxes(after.joint_rotation[:, _NECK], -1, -2), head)
+    body_pose = moved.body_pose.copy()
+    body_pose[:, _HEAD - 1] = rotation.matrix_to_axis_angle(local)
+    turned = dataclasses.replace(moved, body_pose=body_pose)
+    where, there = (posed.joints[:, _EYES].mean(axis=1) for posed in (before, smplx.pose(model, turned)))
+    wanted = where * np.array([1.0, 1.0, farther]) + error
+    return dataclasses.replace(turned, transl=(turned.transl + wanted - there).astype(np.float32))
 
 
 def perturb_motion(motion: Motion, amount: Perturbation, rng: np.random.Generator) -> Motion:
@@ -84,21 +117,16 @@ def perturb_motion(motion: Motion, amount: Perturbation, rng: np.random.Generato
     )
 
 
-def perturb_camera(
-    camera: Camera, motion: Motion, amount: Perturbation, rng: np.random.Generator
-) -> tuple[Camera, Motion]:
-    """A wrong focal length, as fits have, and the person at the distance that hides it.
+def perturb_camera(camera: Camera, amount: Perturbation, rng: np.random.Generator) -> Camera:
+    """A wrong focal length, as fits have.
 
     Raises:
         UserError: if the camera is turned or moved; those of fits and synthetic clips are not (see `core.records`).
     """
     if not np.array_equal(camera.rotation, np.broadcast_to(FACING, camera.rotation.shape)) or camera.translation.any():
         raise UserError("this camera is turned or moved", "Absorb its motion into global_orient and transl")
-    factor = np.exp(amount.focal * rng.standard_normal())
-    moved = motion.transl.copy()
-    moved[..., 2] *= factor
-    focal = np.asarray(camera.focal * factor, np.float32)
-    return dataclasses.replace(camera, focal=focal), dataclasses.replace(motion, transl=moved.astype(np.float32))
+    focal = camera.focal * np.exp(amount.focal * rng.standard_normal())
+    return dataclasses.replace(camera, focal=np.asarray(focal, np.float32))
 
 
 def perturb_matte(

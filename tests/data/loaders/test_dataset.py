@@ -1,0 +1,165 @@
+"""What is opened is what was made; what is not is named, and never read as something else."""
+
+import dataclasses
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_pipelines.loaders import dataset
+from data_pipelines.loaders.dataset import DataSet
+from data_pipelines.loaders.motion import Motions, MotionWindows
+from data_pipelines.loaders.order import Stream
+from data_pipelines.schema import BadExample
+from tests.data.loaders.conftest import SIZE
+from tests.data.loaders.tampered import tampered
+from tests.data.people import People
+from vlogger_jax.body import model_file
+from vlogger_jax.core.errors import UserError
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """One that may be damaged."""
+    return Path(shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("cache")))
+
+
+def shard(folder: Path, kind: str, number: int = 0) -> Path:
+    return sorted((folder / kind).rglob("*-train.array_record-*"))[number]
+
+
+def test_clips_are_those_of_the_recipe(data: DataSet, people: People):
+    clips = data.clips("train")
+    assert len(clips) == 6
+    for number, clip in enumerate(clips):
+        made = people.clip(people.job("train", number))
+        assert (clip.clip, clip.identity) == (number, made.identity)
+        assert [phoneme.ipa for phoneme in clip.phonemes] == ["", "a", ""]
+        np.testing.assert_array_equal(clip.waveform, made.waveform)
+        np.testing.assert_array_equal(clip.motion.body_pose, made.motion.body_pose)
+
+
+def test_chunks_are_all_frames_in_order(data: DataSet):
+    chunks, lengths = data.chunks(SIZE, "train"), [len(clip.motion.transl) for clip in data.clips("train")]
+    found = [(chunk.clip, frame) for chunk in chunks for frame in chunk.frame.tolist()]
+    assert found == [(clip, frame) for clip, length in enumerate(lengths) for frame in range(length)]
+
+
+def test_sources_open_their_files_late_and_can_be_pickled(copy: Path):
+    chunks = dataset.open(copy).chunks(SIZE, "train")
+    expected, again = chunks[3], pickle.loads(pickle.dumps(chunks))
+    assert again[3].image == expected.image
+    assert not any(pickle.loads(pickle.dumps(chunks)).records.source.data_source._readers)
+
+
+def test_no_data_set_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match=r"manifest\.json cannot be read"):
+        dataset.open(tmp_path)
+
+
+def test_another_body_is_refused(folder: Path):
+    other = dataclasses.replace(model_file.default(), name="smplx-0123456789ab")
+    with pytest.raises(UserError, match=r"is of the body 'default-v1', but the body in use is 'smplx-0123456789ab'"):
+        dataset.open(folder, other)
+
+
+def test_what_was_not_stored_is_named(data: DataSet):
+    with pytest.raises(UserError, match=rf"has no frames_512\. It has clips, frames_{SIZE}"):
+        data.chunks(512, "train")
+    with pytest.raises(UserError, match=r"has no split 'test'\. It has train, validation"):
+        data.clips("test")
+
+
+def test_a_missing_shard_is_named_before_anything_is_read(copy: Path):
+    shard(copy, "clips", 1).unlink()
+    with pytest.raises(UserError, match=r"people-train\.array_record-00001-of-00002 is missing"):
+        dataset.open(copy).clips("train")
+    assert len(dataset.open(copy).chunks(SIZE, "train")), "the other config is whole"
+
+
+def test_a_truncated_shard_is_named_before_anything_is_read(copy: Path):
+    path = shard(copy, "clips")
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(UserError, match=r"array_record-00000-of-00002 has \d+ bytes, was written with \d+"):
+        dataset.open(copy).clips("train")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])]
+)
+def test_a_shard_that_is_lost_while_training_is_bad_examples(copy: Path, damage):
+    chunks = pickle.loads(pickle.dumps(dataset.open(copy).chunks(SIZE, "train")))
+    path = shard(copy, f"frames_{SIZE}", 1)
+    damage(path)
+    assert chunks[0].clip == 0
+    with pytest.raises(BadExample, match=rf"example {len(chunks) - 1} of frames_{SIZE}/train.*{path.name}"):
+        chunks[len(chunks) - 1]
+
+
+def test_a_flipped_bit_anywhere_is_a_bad_example_or_does_no_harm(copy: Path):
+    chunks = dataset.open(copy).chunks(SIZE, "train")
+    whole, path = list(chunks), shard(copy, f"frames_{SIZE}")
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    places = [*range(0, 64, 7), *rng.integers(len(content), size=12).tolist(), len(content) - 1, len(content) - 40]
+    refused = 0
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        fresh = pickle.loads(pickle.dumps(chunks))
+        for number, chunk in enumerate(whole):
+            try:
+                assert fresh[number].image == chunk.image, place
+            except BadExample as error:
+                refused += 1
+                assert path.name in str(error)
+    assert refused
+
+
+def test_damage_is_replaced_and_counted(copy: Path):
+    data = dataset.open(copy)
+    windows = MotionWindows(data.clips("train"), data.body, Motions(4, 8, silent=0))
+    path = shard(copy, "clips", 1)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 8
+    path.write_bytes(content)
+    stream = Stream(windows, 0, tolerated=20)
+    assert sum(int(stream[i]["replaced"]) for i in range(12)) >= 1
+    with pytest.raises(BadExample, match="cannot be read"):
+        [Stream(windows, 0)[i] for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("clip", 3, "the clip is 3, not 0"),
+        ("chunk", 5, "the chunk is 5, not 0"),
+        ("frame", np.arange(1, 9, dtype=np.int32), r"the frames is \[1, 2"),
+        ("body", b"another", "the body is another, not default-v1"),
+    ],
+)
+def test_a_record_in_the_wrong_place_is_a_bad_example(data: DataSet, name, value, what):
+    with pytest.raises(BadExample, match=what):
+        tampered(data.chunks(SIZE, "train"), {name: lambda number, values: value})[0]
+
+
+def test_parts_of_different_lengths_are_a_bad_example(data: DataSet):
+    def shorter(number, values):
+        return {**values["motion"], "jaw_pose": values["motion"]["jaw_pose"][:-1]}
+
+    def cut(number, values):
+        return values["waveform"][:-2000]
+
+    with pytest.raises(BadExample, match=r"example 0 of clips/train.*jaw_pose"):
+        tampered(data.clips("train"), {"motion": shorter})[0]
+    with pytest.raises(BadExample, match=r"example 1 of clips/train.*samples of sound for"):
+        tampered(data.clips("train"), {"waveform": cut})[1]
+
+
+def test_a_number_of_examples_that_the_manifest_does_not_know_is_refused(data: DataSet):
+    part = dataclasses.replace(data.manifest.splits["train"], lengths=((5, 24),))
+    known = dataclasses.replace(data.manifest, splits={"train": part})
+    with pytest.raises(UserError, match="has 6 examples, not the 5 of its manifest"):
+        dataclasses.replace(data, manifest=known).clips("train")

@@ -1,0 +1,38 @@
+"""Batches are made where no device can be opened, by worker processes too, and are the same whoever makes them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_pipelines.loaders import order
+from data_pipelines.loaders.dataset import DataSet
+from data_pipelines.loaders.motion import Motions, MotionWindows
+from data_pipelines.loaders.order import Order, Reading, Stream
+from vlogger_jax.core.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow), 2])
+def test_every_loader_runs_without_a_device_and_without_what_is_heavy(folder: Path, workers: int):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.data.loaders.on_the_host", str(folder), str(workers)],
+        env={**os.environ, "JAX_PLATFORMS": "nonexistent", "OMP_NUM_THREADS": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("whole\n")
+
+
+def test_an_error_of_a_worker_process_keeps_its_type_and_its_words(data: DataSet):
+    stream = Stream(MotionWindows(data.clips("train"), data.body, Motions(4, 8)), 0)
+    with pytest.raises(UserError, match=r"^clip 4 \(train-4\) is silent: 0\.0e\+00 of full scale\. Leave it out\.$"):
+        for _ in zip(range(6), order.batches(stream, Order(1, reading=Reading(workers=1))), strict=False):
+            pass
