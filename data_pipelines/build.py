@@ -69,6 +69,54 @@ def mentor_synth(
     _make(recipe, out, frames, run, size, workers, shards, beam)
 
 
+@app.command("video_folder")
+def video_folder(
+    videos: Annotated[Path, typer.Option(help="A folder of videos; those of one person in a folder of their own.")],
+    out: Out,
+    identities: Annotated[
+        Path | None, typer.Option(help="Who is in which video, .json or .csv, instead of folders.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Under which the videos may be used; kept with them.")] = None,
+    validation: Annotated[float, typer.Option(help="Share of the persons.")] = 0.05,
+    test: Annotated[float, typer.Option(help="Share of the persons.")] = 0.05,
+    seconds: Annotated[float, typer.Option(help="Of a clip, at most.")] = 10.0,
+    shortest: Annotated[float, typer.Option(help="Seconds of a clip, at least.")] = 2.0,
+    hands: Annotated[float, typer.Option(help="Share of frames that show a hand, at least.")] = 0.0,
+    body: Annotated[Path | None, typer.Option(help="An SMPLX_*.npz instead of the default body.")] = None,
+    landmark_model: Annotated[
+        Path | None, typer.Option(help="MediaPipe's holistic_landmarker.task, for releases without models.")
+    ] = None,
+    fits: Annotated[
+        Path | None, typer.Option(help="Where fits are kept from one build to the next; a folder in --out by default.")
+    ] = None,
+    frames: Frames = "all",
+    run: Run = CHUNK,
+    size: Size = [128],  # noqa: B006
+    workers: Workers = None,
+    shards: Shards = None,
+    beam: Options = "",
+) -> None:
+    """Your own videos, fitted on the way; what cannot be used is left out, and counted."""
+    from data_pipelines.video_folder.recipe import VideoFolder
+    from data_pipelines.video_folder.take import Limits
+
+    given = {} if licence is None else {"licence": licence}
+    recipe = VideoFolder(
+        folder=videos,
+        workspace=fits or out / "video_folder_fits",
+        identities=identities,
+        body_file=body,
+        landmark_model=landmark_model,
+        seconds=seconds,
+        shortest=shortest,
+        validation=validation,
+        test=test,
+        limits=Limits(hands=hands),
+        **given,
+    )
+    _make(recipe, out, frames, run, size, workers, shards, beam)
+
+
 @app.command()
 def check(folder: Annotated[Path, typer.Argument(help="The folder of a data set, which holds manifest.json.")]) -> None:
     """Whether a data set is, to the bit, as it was written."""
@@ -91,7 +139,8 @@ def _make(
     plan, wanted = _plan(frames, run), tuple(sizes) if frames != "none" else ()
     command = shlex.join(["python", "-m", "data_pipelines.build", *sys.argv[1:]])
     beam = Beam(_processes(options) if workers is None else workers, options)
-    folder, made = make(Order(recipe, out, wanted, plan, shards, command), beam)
+    with console.warnings_told():
+        folder, made = make(Order(recipe, out, wanted, plan, shards, command), beam)
     print("\n".join(_summary(folder, made)))
 
 

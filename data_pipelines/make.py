@@ -33,7 +33,7 @@ SIZES = (16, 1024)
 DIARY = "build.log"
 """In the folder of the data set: what TFDS, Beam and their processes said."""
 
-_PACKAGES = ("jax", "numpy", "scipy", "pillow", "tensorflow-datasets", "array_record", "apache-beam")
+_PACKAGES = ("jax", "numpy", "scipy", "pillow", "tensorflow-datasets", "array_record", "apache-beam", "mediapipe")
 
 
 @dataclass(frozen=True)

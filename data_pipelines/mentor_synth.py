@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-import jax
 import numpy as np
 
-from data_pipelines import schema
+from data_pipelines import gbuffer, schema
 from data_pipelines.avatars import splits
 from data_pipelines.avatars.framing import SIDE
 from data_pipelines.avatars.perform import FPS, FRAMES, Performance, perform
@@ -26,11 +25,9 @@ from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, smplx
 from vlogger_jax.body.smplx import BodyModel
-from vlogger_jax.controls import gbuffer as gbuffers
 from vlogger_jax.controls import perturb
 from vlogger_jax.controls.perturb import Perturbation
 from vlogger_jax.core.errors import UserError
-from vlogger_jax.core.records import Camera, GBuffer, Motion
 from vlogger_jax.core.typing import Array
 from vlogger_jax.fit import points, quality
 from vlogger_jax.fit.result import Quality
@@ -129,27 +126,10 @@ class MentorSynth:
         g = schema.gbuffer_size(size)
         camera = cameras.crop(camera, 0, 0, g / SIDE, (g, g))
         motion = smplx.frames_of(motion, rows)
-        return Shots(taken.frames, matte, render(self.body(), motion, camera), motion, camera, exact)
+        return Shots(taken.frames, matte, gbuffer.render(self.body(), motion, camera), motion, camera, exact)
 
     def _performance(self, job: Job) -> Performance:
         return _perform(self.seed, job["index"], job["split"], self.frames)
-
-
-def render(model: BodyModel, motion: Motion, camera: Camera) -> GBuffer:
-    """G-buffers, frame by frame, so that none depends on the others."""
-    model = _on_device(model)
-    found = [_rendered(model, smplx.frames_of(motion, np.array([i])), camera) for i in range(len(motion.transl))]
-    return jax.tree.map(lambda *each: np.concatenate(each), *jax.device_get(found))
-
-
-@jax.jit
-def _rendered(model: BodyModel, motion: Motion, camera: Camera) -> GBuffer:
-    return gbuffers.render(smplx.pose(model, motion).vertices, model.faces, camera)
-
-
-@lru_cache(maxsize=4)
-def _on_device(model: BodyModel) -> BodyModel:
-    return jax.device_put(model)
 
 
 @lru_cache(maxsize=1)

@@ -31,6 +31,9 @@ LINE_EVERY = 10.0
 SURE_AFTER = 3.0
 """Seconds of work after which the time left is told."""
 
+LOGGERS = ("vlogger_jax", "data_pipelines")
+"""Whose warnings people are told."""
+
 COMPILED = 0.2
 """Seconds: what takes longer to compile is kept."""
 
@@ -58,17 +61,32 @@ def _user_error(error: UserError) -> int:
 def progress() -> Iterator[Callable[[str], Report]]:
     """Show how far pieces of work are: call what this gives with the name of each, and the result with what is done.
 
-    Meanwhile warnings of the package appear as lines `warning: ...` above the bars, and Ctrl-C ends the work no later
-    than at the next report.
+    Meanwhile warnings appear above the bars (`warnings_told`), and Ctrl-C ends the work no later than at the next
+    report.
     """
-    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
-    handler = _Lines(console)
-    logger = logging.getLogger("vlogger_jax")
-    logger.addHandler(handler)
-    try:
+    console = _console()
+    with warnings_told(console):
         yield from _shown(console)
+
+
+@contextlib.contextmanager
+def warnings_told(console: Console | None = None) -> Iterator[None]:
+    """While the block runs, warnings of the project appear as lines `warning: ...`; once, in blocks within blocks."""
+    loggers = [
+        logger for logger in map(logging.getLogger, LOGGERS) if not any(isinstance(h, _Lines) for h in logger.handlers)
+    ]
+    handler = _Lines(console or _console())
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
     finally:
-        logger.removeHandler(handler)
+        for logger in loggers:
+            logger.removeHandler(handler)
+
+
+def _console() -> Console:
+    return Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 
 def _shown(console: Console) -> Iterator[Callable[[str], Report]]:

@@ -11,13 +11,13 @@ import numpy as np
 
 from vlogger_jax import console, fitting
 from vlogger_jax.body import camera as cameras
-from vlogger_jax.body import model_file, names, smplx
+from vlogger_jax.body import model_file, smplx
 from vlogger_jax.body.smplx import BodyModel
-from vlogger_jax.controls import build, grid, show, warp
+from vlogger_jax.controls import build, framing, show
 from vlogger_jax.controls import gbuffer as gbuffers
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, GBuffer, Motion
-from vlogger_jax.core.typing import Float, UInt8
+from vlogger_jax.core.typing import UInt8
 from vlogger_jax.fit import result, solve, summary
 from vlogger_jax.fit.result import Fit
 from vlogger_jax.media import video_writer
@@ -27,9 +27,6 @@ WINDOW = 8
 
 SIZES = (32, 1024)
 """Pixels: the sides that controls may have."""
-
-HEAD = [names.LABELS.index(name) for name in ("face skin", "scalp", "ears")]
-SHOULDERS = [names.JOINTS.index(f"{side}_shoulder") for side in ("left", "right")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,28 +110,12 @@ def frame(model: BodyModel, fit: Fit, image: UInt8[np.ndarray, "_ _ 3"], size: i
         UserError: if the head is not in the picture.
     """
     motion = smplx.frames_of(fit.motion, slice(0, 1))
-    posed = smplx.pose(model, motion)
-    pixels = cameras.project(fit.camera, posed.vertices[0])[0]
-    joints = cameras.project(fit.camera, posed.joints[0])[0]
-
-    def of(labels: list[int]) -> Float[np.ndarray, "n 2"]:
-        return pixels[np.unique(model.faces[np.isin(model.labels, labels)])]
-
-    others = [joints[SHOULDERS]]
-    for side in ("left", "right"):
-        if getattr(fit.quality, f"{side}_hand")[0] > summary.SEEN:
-            others.append(of([names.LABELS.index(f"{side} hand")]))
-    square = cameras.square_crop(of(HEAD), np.concatenate(others), fit.camera.size)
-    x0, y0, side = square
-    cut = image[y0 : y0 + side, x0 : x0 + side].astype(np.float32)
-    where = grid.centres(size, size, np.zeros((), np.float32)) * np.float32(side / size)
-    small = grid.mean(cut, (size, size)) if side >= size else warp.sample(cut, where)
-    scale = np.float32(fit.matte.shape[2] / image.shape[1])
-    matte = warp.sample(fit.matte[0][..., None].astype(np.float32), (where + np.float32((x0, y0))) * scale)[..., 0]
+    hands = np.stack([fit.quality.left_hand[:1], fit.quality.right_hand[:1]], axis=-1) > summary.SEEN
+    square = framing.square(model, motion, fit.camera, hands)
     return Framed(
-        image=np.round(small).clip(0, 255).astype(np.uint8),
-        matte=np.round(matte).astype(np.uint8),
-        camera=cameras.crop(fit.camera, x0, y0, size / side, (size, size)),
+        image=framing.cut(image, square, size),
+        matte=framing.cut_matte(fit.matte[0], square, fit.camera.size, size),
+        camera=cameras.crop(fit.camera, square.x0, square.y0, size / square.side, (size, size)),
         motion=motion,
     )
 

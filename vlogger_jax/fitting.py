@@ -11,16 +11,12 @@ import numpy as np
 
 from vlogger_jax import console
 from vlogger_jax.body import model_file
-from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import UInt8
 from vlogger_jax.fit import landmarks as marks
 from vlogger_jax.fit import overlay, result, solve, summary
 from vlogger_jax.fit.landmarks import Landmarks
 from vlogger_jax.media import atomic, image_file, timing, video_file, video_writer
-
-MOST_BETAS, MOST_EXPRESSIONS = 16, 50
-"""Of a licensed body file's, which come in order of importance."""
 
 PICTURE_FPS = 24.0
 """Frames/s that a single picture is said to have."""
@@ -85,7 +81,7 @@ def fit_file(request: Request) -> None:
     """
     _check(request)
     source = picture(request.image) if request.image else _video(request)
-    model = body(request.body)
+    model = model_file.chosen(request.body)
     known = None if request.landmarks is None else known_landmarks(request.landmarks, source)
     focal = source.focal if request.focal is None else request.focal
     with contextlib.ExitStack() as stack:
@@ -120,15 +116,6 @@ def picture(path: Path) -> Source:
     if read.focal_35mm is not None and FOCAL_35MM[0] <= read.focal_35mm <= FOCAL_35MM[1]:
         focal = read.focal_35mm / FILM_DIAGONAL * math.hypot(*size)
     return Source(path, lambda: iter([rgb]), size, PICTURE_FPS, 1, focal)
-
-
-def body(path: Path | None) -> BodyModel:
-    """The default body, or the first coefficients of a licensed file."""
-    if path is None:
-        return model_file.default()
-    whole = model_file.load(path)
-    betas, expressions = min(MOST_BETAS, whole.num_betas), min(MOST_EXPRESSIONS, whole.num_expression)
-    return model_file.load(path, num_betas=betas, num_expression=expressions)
 
 
 def detect(source: Source, model: Path | None, report: console.Report) -> Landmarks:

@@ -48,7 +48,7 @@ def test_sizes_and_types(scene, size):
 
 
 def test_smaller_controls_are_box_means(scene):
-    tables, source, target, _, _ = scene
+    tables, source, target, _, picture_matte = scene
     whole, half = build.build(tables, source, target), build.build(tables, source, target, (128, 128))
     mean = grid.mean(whole.composite.astype(np.float32), (128, 128))
     assert np.abs(half.composite - mean).max() <= 1.0
@@ -72,7 +72,7 @@ def test_smaller_controls_are_box_means(scene):
     assert np.abs(half.warp[valid] - mean_where(whole.warp.astype(np.float32), whole.warp_mask)[valid]).max() <= 1.01
     assert np.abs(half.matte - boxes(whole.matte.astype(np.float32)).mean(axis=(2, 4))[..., 0]).max() <= 1.01
     outside = ~covered[0]
-    assert np.abs(whole.matte[0].astype(int) - source.matte * 255)[outside].mean() < 4
+    assert np.abs(whole.matte[0].astype(int) - picture_matte)[outside].mean() < 4
     assert (whole.matte[covered] == 255).all()
 
 
@@ -108,12 +108,14 @@ def test_a_reference_that_cannot_be_one_is_refused(scene, model):
 def test_jax_gives_what_numpy_gives(scene):
     tables, source, target, _, _ = scene
     ours = build.build(tables, source, target, (128, 128))
-    traced = jax.jit(build.build, static_argnums=3)(tables, source, jax.tree.map(jnp.asarray, target), (128, 128))
+    quickly = {"xla_backend_optimization_level": 0}  # compiled in a third of the time
+    compiled = jax.jit(build.build, static_argnums=3, compiler_options=quickly)
+    traced = compiled(tables, source, jax.tree.map(jnp.asarray, target), (128, 128))
     for field in dataclasses.fields(ours):
         one, other = np.asarray(getattr(ours, field.name)), np.asarray(getattr(traced, field.name))
         assert one.dtype == other.dtype, field.name
-        # A rounding apart at the edge of validity or of 0.5: never more than a few pixels.
-        different = np.abs(one.astype(np.float64) - other) > (1.01 if one.dtype == np.uint8 else 0.05)
+        # A rounding apart at the edge of validity or of 0.5: never more than a few pixels. Integers may differ by 1.
+        different = np.abs(one.astype(np.float64) - other) > (0.05 if one.dtype == np.float32 else 1.01)
         assert different.mean() < 2e-3, field.name
 
 

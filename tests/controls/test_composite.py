@@ -10,6 +10,7 @@ from docs.figures import controls as figure
 from vlogger_jax.body import model_file, names
 from vlogger_jax.controls import composite as composites
 from vlogger_jax.controls import grid
+from vlogger_jax.controls import warp as warps
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,37 @@ def test_enlarged_flow_keeps_the_jump_between_parts():
     assert set(np.unique(flow.round(3))) == {0.0, 80.0}
 
 
+def test_the_outline_is_the_nearest_pixel_off_the_body():
+    body = np.zeros((9, 40), bool)
+    body[:, 10:20] = True
+    found = composites.outline(body)
+    assert found.dtype == np.uint16
+    row, column = np.indices(body.shape)
+    nearest = np.where(body, np.where(column < 15, 9, 20), column)
+    np.testing.assert_array_equal(found, np.stack([nearest, row], axis=-1))
+    full = composites.outline(np.ones((3, 4), bool))
+    np.testing.assert_array_equal(full, np.indices((3, 4))[::-1].transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+def test_enlarging_is_linear_between_centres_with_edges_extended(times):
+    values = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype(np.float32)
+    found = grid.enlarge(values, times)
+    row, column = (np.clip((np.arange(n * times) + 0.5) / times - 0.5, 0, n - 1) for n in (4, 5))
+    where = np.stack(np.meshgrid(column + 0.5, row + 0.5), axis=-1).astype(np.float32)
+    for image, large in zip(values, found, strict=True):
+        np.testing.assert_allclose(large, warps.sample(image, where), atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3, 9])
+def test_dilation_is_the_largest_within_a_square(steps):
+    values = np.random.default_rng(1).normal(size=(2, 6, 5))
+    found = grid.dilate(values, steps)
+    for i, j in np.ndindex(6, 5):
+        near = values[:, max(i - steps, 0) : i + steps + 1, max(j - steps, 0) : j + steps + 1]
+        np.testing.assert_array_equal(found[:, i, j], near.max(axis=(1, 2)))
+
+
 def test_grid_operations():
     values = np.arange(24, dtype=np.float32).reshape(4, 6, 1)
     np.testing.assert_allclose(grid.mean(values, (2, 3))[0, 0, 0], np.mean([0, 1, 6, 7]))
@@ -149,10 +181,9 @@ def test_a_mouth_that_the_reference_keeps_shut_opens_dark_with_teeth_and_tongue(
     valid = label == names.LABELS.index("face skin")
     image = np.full((8, 8, 3), (200.0, 150.0, 120.0), np.float32)
     uv = grid.centres(8, 8, np.zeros((), np.float32))[None]
-    part, whole = composites.parts(label, place), np.ones((8, 8), np.float32)
-    colour, _ = composites.compose(
-        image, whole, image, uv, part, label, valid, place, whole.astype(bool), np.zeros((8, 8, 3), np.float32)
-    )
+    whole, nowhere = np.ones((8, 8), np.float32), np.zeros((8, 8, 3), np.float32)
+    sampled = warps.sample(composites.layers(image, whole, whole.astype(bool), nowhere), uv)
+    colour, _ = composites.compose(sampled, image, uv, composites.parts(label, place), label, valid, place)
     np.testing.assert_allclose(colour[valid], np.broadcast_to(image, colour.shape)[valid], rtol=1e-5)
     teeth, tongue, cavity = (colour[0, 4, column] for column in range(3))
     np.testing.assert_allclose(teeth, image[0, 0] * composites.INSIDES["upper teeth"], rtol=1e-5)
@@ -169,8 +200,10 @@ def test_cloth_between_two_parts_stays_where_little_moves_and_is_not_left_behind
     uv = grid.centres(64, 64, np.zeros((), np.float32))[None] + np.float32([shift, 0])
     image, black = np.full((64, 64, 3), 200.0, np.float32), np.zeros((64, 64, 3), np.float32)
     elsewhere = np.ones((64, 64, 3), np.float32)
+    # The reference's body is elsewhere: a metre away on the body, all over the picture.
+    layers = composites.layers(image, np.ones((64, 64), np.float32), np.ones((64, 64), bool), elsewhere)
+    layers[..., 4] = 1.0
     _, coverage = composites.compose(
-        *(image, np.ones((64, 64), np.float32), black, uv, composites.parts(label, place), label),
-        *(label > 0, place, np.zeros((64, 64), bool), elsewhere),
+        *(warps.sample(layers, uv), black, uv, composites.parts(label, place), label, label > 0, place)
     )
     np.testing.assert_allclose(coverage[0, :, 30:50], stays)

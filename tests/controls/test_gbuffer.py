@@ -57,7 +57,12 @@ def test_dense_is_canonical_and_survives_packing(model):
     assert np.abs(dense).max() == pytest.approx(1.0, abs=1e-6)
     np.testing.assert_allclose(gbuffers.unpack_dense(gbuffers.pack_dense(dense)), dense, atol=2e-5)
     centred = model.v_template - (model.v_template.min(axis=0) + model.v_template.max(axis=0)) / 2
-    np.testing.assert_allclose(dense * gbuffers.canonical_scale(model), centred, atol=1e-6)
+    extent = gbuffers.extent(model)
+    np.testing.assert_allclose(dense * extent.scale, centred, atol=1e-6)
+    assert float(extent.scale) == pytest.approx(np.ptp(model.v_template, axis=0).max() / 2)
+    packed = gbuffers.pack_dense(dense)
+    np.testing.assert_allclose(gbuffers.metres(packed, extent), model.v_template, atol=0.51 * gbuffers.quantum(extent))
+    assert gbuffers.quantum(extent) < 3e-5
 
 
 def test_labels_are_those_of_the_faces(model, scene):

@@ -5,6 +5,7 @@ import json
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from docs.figures import poses
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, raster, smplx
 from vlogger_jax.controls import gbuffer as gbuffers
+from vlogger_jax.controls import lookup
 from vlogger_jax.controls import warp as warps
+from vlogger_jax.core.records import GBuffer
 
 SIZE = figure.SIZE
 CELL = 0.005
@@ -62,8 +65,7 @@ def shoot(model, yaw, joints=None, expression=None):
 
 @pytest.fixture(scope="module")
 def reference(model):
-    vertices, gbuffer = shoot(model, 0)
-    return warps.Surface(gbuffer=gbuffer, vertices=vertices, camera=figure.camera())
+    return seen_as(model, *shoot(model, 0))
 
 
 def measure(model, reference, texture, yaw):
@@ -76,9 +78,21 @@ def measure(model, reference, texture, yaw):
     return 10 * np.log10(255**2 / (error**2).mean()), valid.sum() / gbuffers.covered(target).sum()
 
 
+class Seen(NamedTuple):
+    """A reference with the G-buffer that it was looked up in."""
+
+    gbuffer: GBuffer
+    surface: lookup.Surface
+
+
+def seen_as(model, vertices, gbuffer):
+    anchor = lookup.anchor(lookup.tables(model), gbuffer)
+    return Seen(gbuffer, lookup.Surface(anchor=anchor, vertices=vertices, camera=figure.camera()))
+
+
 def correspond(model, target, reference):
-    uv, valid = warps.correspond(target, reference, model.faces, model.labels, model.v_template)
-    return uv[0], valid[0]
+    found = lookup.look_up(lookup.tables(model), reference.surface, target)
+    return lookup.coordinates(found)[0], found.warp_mask[0] > 0
 
 
 @pytest.mark.parametrize(("yaw", "decibels", "share"), [(5, 31, 0.96), (15, 30, 0.93), (30, 29, 0.87)])
@@ -111,11 +125,12 @@ def test_what_the_reference_hides_is_not_claimed(model, reference, yaw, hand_up)
 
 def oracle(model, reference, target, uv):
     """Pixels whose point something hides in the reference, and pixels within 1 px of an outline of the reference."""
-    fine = cameras.crop(reference.camera, 0.0, 0.0, FINE, (SIZE * FINE, SIZE * FINE))
-    pixels, depth = cameras.project(fine, reference.vertices[None])
+    surface = reference.surface
+    fine = cameras.crop(surface.camera, 0.0, 0.0, FINE, (SIZE * FINE, SIZE * FINE))
+    pixels, depth = cameras.project(fine, surface.vertices[None])
     nearest = np.asarray(raster.rasterize(pixels, depth, model.faces, size=fine.size).depth[0])
-    world = gbuffers.interpolate(target, model.faces, reference.vertices)[0]
-    own = cameras.project(reference.camera, world.reshape(-1, 3))[1].reshape(SIZE, SIZE)
+    world = gbuffers.interpolate(target, model.faces, surface.vertices)[0]
+    own = cameras.project(surface.camera, world.reshape(-1, 3))[1].reshape(SIZE, SIZE)
     column, row = np.clip((uv * FINE).astype(int), 0, SIZE * FINE - 1).transpose(2, 0, 1)
     hidden = nearest[row, column] < own - 0.004
     blocks = np.where(np.isfinite(nearest), nearest, 99).reshape(SIZE, FINE, SIZE, FINE)
@@ -130,21 +145,15 @@ def test_the_mouth_is_not_taken_from_closed_lips(model, reference):
     inner = np.isin(label, [names.LABELS.index(name) for name in ("tongue", "lower teeth", "mouth cavity")])
     assert inner.sum() > 15
     assert not valid[inner].any()
-    open_reference = warps.Surface(
-        gbuffer=target,
-        vertices=shoot(model, 0, expression={"jawOpen": 0.8})[0],
-        camera=reference.camera,
-    )
+    open_reference = seen_as(model, *shoot(model, 0, expression={"jawOpen": 0.8}))
     _, itself = correspond(model, target, open_reference)
     assert itself[inner].mean() > 0.95
 
 
 def test_eyes_are_not_taken_from_shut_lids(model):
     blink = {"eyeBlinkLeft": 1, "eyeBlinkRight": 1}
-    vertices, shut = shoot(model, 0, expression=blink)
-    surface = warps.Surface(gbuffer=shut, vertices=vertices, camera=figure.camera())
     _, target = shoot(model, 0)
-    _, valid = correspond(model, target, surface)
+    _, valid = correspond(model, target, seen_as(model, *shoot(model, 0, expression=blink)))
     eyes = np.isin(gbuffers.labels(target, model.labels)[0], [5, 6])
     assert eyes.sum() > 20 and not valid[eyes].any()
 
@@ -182,15 +191,22 @@ def box(turned):
 def test_the_back_of_something_thin_is_not_taken_from_its_front():
     """An ear, a hand: front and back are nearer than the tolerance and both skin; only their direction tells."""
     positions, posed, gbuffer, view = box(0)
-    surface = warps.Surface(gbuffer=gbuffer, vertices=posed, camera=view)
-    skin = np.full(len(BOX_FACES), names.LABELS.index("face skin"))
+    half = np.abs(positions).max()
+    sheet = lookup.Tables(
+        faces=BOX_FACES,
+        dense=positions / half,
+        labels=np.full(len(BOX_FACES), names.LABELS.index("face skin")),
+        extent=gbuffers.Extent(centre=np.zeros(3, np.float32), scale=np.asarray(half)),
+    )
+    surface = lookup.Surface(anchor=lookup.anchor(sheet, gbuffer), vertices=posed, camera=view)
     assert THIN < warps.TOLERANCE
     assert set(np.unique(gbuffer.face_index[gbuffers.covered(gbuffer)])) == set(FRONT)
-    _, itself = warps.correspond(gbuffer, surface, BOX_FACES, skin, positions)
+    itself = lookup.look_up(sheet, surface, gbuffer).warp_mask
     assert itself[gbuffers.covered(gbuffer)].mean() > 0.99
     for turned in (180, 160, 205):
         _, _, target, _ = box(turned)
-        uv, valid = warps.correspond(target, surface, BOX_FACES, skin, positions)
+        found = lookup.look_up(sheet, surface, target)
+        uv, valid = lookup.coordinates(found), found.warp_mask > 0
         back = np.isin(target.face_index, BACK)
         assert back.sum() > 1000
         # All else agrees: what the reference shows there is near on the body.
@@ -205,8 +221,7 @@ def test_the_back_of_something_thin_is_not_taken_from_its_front():
 def report() -> None:
     """Write `RESULTS`."""
     model, texture = model_file.default(), make_texture()
-    vertices, gbuffer = shoot(model, 0)
-    reference = warps.Surface(gbuffer=gbuffer, vertices=vertices, camera=figure.camera())
+    reference = seen_as(model, *shoot(model, 0))
     rows = []
     for hand_up in (False, True):
         for yaw in (5, 15, 30):

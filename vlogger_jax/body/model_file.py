@@ -8,7 +8,7 @@ columns of `shapedirs` are; `jaw_open_angle`; and MediaPipe's 478 face points.
 import hashlib
 import zipfile
 import zlib
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -78,6 +78,9 @@ _INDEX_LIMIT = {  # index arrays and the dimension that bounds them
 _WEIGHTS_SUM_TO_ONE = 1e-3
 _OFFICIAL_BETAS = {400: 300, 20: 10}  # by the number of columns of `shapedirs`
 
+MOST_BETAS, MOST_EXPRESSIONS = 16, 50
+"""Of a licensed body file's that `chosen` takes."""
+
 
 @cache
 def default() -> BodyModel:
@@ -87,6 +90,16 @@ def default() -> BodyModel:
     """
     with resources.as_file(resources.files("vlogger_jax.body") / "assets" / f"{DEFAULT_BODY}.npz") as path:
         return _build(_read(path), path, DEFAULT_BODY)
+
+
+@lru_cache(maxsize=2)
+def chosen(path: Path | None) -> BodyModel:
+    """The default body, or of a licensed file the first coefficients, which come in order of importance."""
+    if path is None:
+        return default()
+    whole = load(path)
+    betas, expressions = min(MOST_BETAS, whole.num_betas), min(MOST_EXPRESSIONS, whole.num_expression)
+    return load(path, num_betas=betas, num_expression=expressions)
 
 
 def load(path: str | Path, *, num_betas: int | None = None, num_expression: int | None = None) -> BodyModel:

@@ -5,13 +5,16 @@ the warp; around it, as far as the person's matte reaches, the flow is extended,
 holds move along.
 """
 
+from collections.abc import Callable
+
+import jax
 import numpy as np
 from scipy import ndimage
 
 from vlogger_jax.body import names
 from vlogger_jax.controls import grid
 from vlogger_jax.controls import warp as warps
-from vlogger_jax.core.typing import Array, Bool, Float, Int, namespace
+from vlogger_jax.core.typing import Array, Bool, Float, Int, UInt16, namespace
 
 ATTACHED = 0.10
 """Metres on the body up to which what surrounds two points of it counts as the same: a sleeve stays with its arm."""
@@ -77,16 +80,17 @@ def parts(label: Int[Array, "*b h w"], place: Float[Array, "*b h w 3"]) -> Float
     return (part[..., None] == xp.arange(PARTS)).astype(place.dtype)
 
 
-def outline(body: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 2"]:
-    """For every pixel of the reference the (x, y) of the nearest one off its body; numpy, once a reference."""
+def outline(body: Bool[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w 2"]:
+    """For every pixel of the reference the (column, row) of the nearest one off its body; numpy, once a reference."""
     if body.all():
-        return grid.centres(*body.shape, np.zeros((), np.float32))
-    _, (row, column) = ndimage.distance_transform_edt(body, return_indices=True)
-    return np.stack([column, row], axis=-1).astype(np.float32) + 0.5
+        row, column = np.indices(body.shape)
+    else:
+        row, column = ndimage.distance_transform_edt(body, return_distances=False, return_indices=True)
+    return np.stack([column, row], axis=-1).astype(np.uint16)
 
 
 def extend(
-    uv: Float[Array, "*b h w 2"], part: Float[Array, "*b h w p"], outlines: Float[Array, "h w 2"]
+    uv: Float[Array, "*b h w 2"], part: Float[Array, "*b h w p"], outlines: UInt16[Array, "h w 2"]
 ) -> Float[Array, "*b h w 2"]:
     """Coordinates in the reference (pixels) for pixels off the body too.
 
@@ -104,10 +108,13 @@ def extend(
     body = part.sum(axis=-1)
     edge = body * grid.dilate(1 - body, 1)
     column, row = (xp.clip(uv[..., k].astype("int32"), 0, size - 1) for k, size in ((0, w), (1, h)))
-    flow = outlines[row, column] - here
+    flow = outlines[row, column].astype(uv.dtype) + 0.5 - here
     nearest = fill(part, body).argmax(axis=-1)
-    moved = [fill(flow, edge * part[..., k]) * (nearest == k)[..., None] for k in range(part.shape[-1])]
-    return xp.where(body[..., None] > 0, uv, here + sum(moved))
+
+    def around(k: int | Array, moved: Array) -> Array:
+        return xp.where((nearest == k)[..., None], fill(flow, edge * part[..., k]), moved)
+
+    return xp.where(body[..., None] > 0, uv, here + _fold(part.shape[-1], around, xp.zeros_like(flow)))
 
 
 def enlarge(uv: Float[Array, "*b h w 2"], times: int) -> Float[Array, "*b r s 2"]:
@@ -123,38 +130,50 @@ def enlarge(uv: Float[Array, "*b h w 2"], times: int) -> Float[Array, "*b r s 2"
     return grid.centres(*flow.shape[-3:-1], uv) + flow
 
 
-def compose(
+def layers(
     image: Float[Array, "h w 3"],
     matte: Float[Array, "h w"],
-    behind: Float[Array, "h w 3"],
+    body: Bool[Array, "h w"],
+    place: Float[Array, "h w 3"],
+) -> Float[Array, "h w 8"]:
+    """All of the reference that is pasted, as channels of one image: colour, matte, matte off the body, place.
+
+    Args:
+        image, matte: 0-255 and coverage 0-1.
+        body: where there is body.
+        place: metres on it; anything off it.
+    """
+    xp = namespace(image)
+    known = body.astype(image.dtype)
+    alpha = matte[..., None]
+    return xp.concatenate([image, alpha, alpha * (1 - known[..., None]), fill(place, known)], axis=-1)
+
+
+def compose(
+    sampled: Float[Array, "*b r s 8"],
+    behind: Float[Array, "r s 3"],
     uv: Float[Array, "*b r s 2"],
     part: Float[Array, "*b r s p"],
     label: Int[Array, "*b r s"],
     valid: Bool[Array, "*b r s"],
     place: Float[Array, "*b r s 3"],
-    reference_body: Bool[Array, "h w"],
-    reference_place: Float[Array, "h w 3"],
 ) -> tuple[Float[Array, "*b r s 3"], Float[Array, "*b r s"]]:
     """The composite and the person's matte in new frames.
 
     Args:
-        image, matte: the reference, 0-255 and coverage 0-1.
-        behind: `background` of the reference, at the size of the result.
+        sampled: `layers` of the reference at `uv`.
+        behind: `background` of the reference.
         uv: `extend`ed coordinates in the reference.
         part: `parts` of the new frames.
         label: `names.LABELS` of the new frames.
         valid: where the reference shows the same point of the body.
-        place: metres on the body.
-        reference_body: where the reference shows the body.
-        reference_place: metres on it, `fill`ed around it.
+        place: metres on the body; anything off it.
 
     Returns:
         Colours 0-255 and coverage 0-1.
     """
-    xp = namespace(image, uv)
+    xp = namespace(sampled, uv)
     body = part.sum(axis=-1) > 0
-    loose = (matte * (1 - reference_body))[..., None]
-    sampled = warps.sample(xp.concatenate([image, matte[..., None], loose, reference_place], axis=-1), uv)
     colour, there = sampled[..., :3], sampled[..., 5:]
     # Around the body only what the reference shows around its body, and around the same part of it: else what moved
     # away with its part would stay behind as well.
@@ -182,13 +201,16 @@ def _guess(colour: Array, trusted: Array, part: Array, label: Array, place: Arra
     head = (trusted * part[..., _HEAD])[..., None]
     total = head.sum(axis=(-3, -2), keepdims=True)
     skin = (colour * head).sum(axis=(-3, -2), keepdims=True) / xp.maximum(total, 1.0)
-    for k in range(part.shape[-1]):
+    hands = xp.asarray([k in _HANDS for k in range(PARTS)])
+
+    def of_part(k: int | Array, guess: Array) -> Array:
         weight = trusted * part[..., k]
         some = weight.sum(axis=(-2, -1), keepdims=True)[..., None] > 0
-        same = fill(colour, weight)
-        if k in _HANDS:
-            same, some = xp.where(some, same, skin), some | (total > 0)
-        guess = xp.where(some & (part[..., k, None] > 0), same, guess)
+        same = xp.where(hands[k] & ~some, skin, fill(colour, weight))
+        some = some | (hands[k] & (total > 0))
+        return xp.where(some & (part[..., k, None] > 0), same, guess)
+
+    guess = _fold(PARTS, of_part, guess)
     ratio = xp.asarray([INSIDES.get(name, (0.0, 0.0, 0.0)) for name in names.LABELS], dtype=colour.dtype)[label]
     inside = ratio.sum(axis=-1, keepdims=True) > 0
     mouth = xp.asarray([warps.KINDS[k] == _MOUTH for k in range(len(names.LABELS))])[label][..., None]
@@ -196,3 +218,12 @@ def _guess(colour: Array, trusted: Array, part: Array, label: Array, place: Arra
     foremost = xp.where(mouth, depth, -xp.inf).max(axis=(-3, -2), keepdims=True)
     light = xp.exp(xp.where(mouth, depth - foremost, 0.0) / _DARKNESS)
     return xp.where(inside & (total > 0), xp.clip(ratio * light * skin, 0.0, 255.0), guess)
+
+
+def _fold(count: int, step: Callable[[int | Array, Array], Array], value: Array) -> Array:
+    """`step(k, value)` for every k below `count`, one after the other. Under JAX one step is compiled, not `count`."""
+    if isinstance(value, jax.Array):
+        return jax.lax.fori_loop(0, count, step, value)
+    for k in range(count):
+        value = step(k, value)
+    return value

@@ -1,15 +1,16 @@
 """The G-buffer: which point of the bare body each pixel sees. Everything else in `controls` is looked up in it."""
 
-import numpy as np
-
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import raster
 from vlogger_jax.body.smplx import BodyModel
-from vlogger_jax.core.records import BACKGROUND, Camera, GBuffer
+from vlogger_jax.core.records import BACKGROUND, Camera, GBuffer, record
 from vlogger_jax.core.typing import Array, Bool, Float, Int, UInt16, namespace
 
 FULL = 255
 """What `GBuffer.bary` holds where a pixel sees nothing but one corner of its face."""
+
+_HALF = 32767.5
+"""Half of what 16 bits hold."""
 
 
 def render(vertices: Float[Array, "t v 3"], faces: Int[Array, "f 3"], camera: Camera) -> GBuffer:
@@ -59,26 +60,50 @@ def interpolate(
     return (found * weight[..., None]).sum(axis=-2) * covered(gbuffer)[..., None]
 
 
+@record
+class Extent:
+    """How large the body as such is, and where: what takes canonical positions back to metres.
+
+    Attributes:
+        centre: of the box around the rest pose at zero betas, metres.
+        scale: half the longest side of that box, metres.
+    """
+
+    centre: Float[Array, "*b 3"]
+    scale: Float[Array, "*b"]
+
+
+def extent(model: BodyModel) -> Extent:
+    """Take it from `model`."""
+    low, high = model.v_template.min(axis=0), model.v_template.max(axis=0)
+    return Extent(centre=(low + high) / 2, scale=namespace(low).asarray((high - low).max() / 2))
+
+
 def canonical(model: BodyModel) -> Float[Array, "v 3"]:
     """Where each vertex is on the body as such: the rest pose at zero betas, centred, half the longest side being 1."""
-    low, high = model.v_template.min(axis=0), model.v_template.max(axis=0)
-    return (model.v_template - (low + high) / 2) / canonical_scale(model)
+    size = extent(model)
+    return (model.v_template - size.centre) / size.scale
 
 
-def canonical_scale(model: BodyModel) -> float:
-    """Metres a unit of `canonical`."""
-    return float(np.ptp(np.asarray(model.v_template), axis=0).max() / 2)
+def quantum(size: Extent) -> Float[Array, "*b"]:
+    """Metres a step of `pack_dense`."""
+    return namespace(size.scale).asarray(size.scale / _HALF)
+
+
+def metres(packed: UInt16[Array, "*b 3"], size: Extent) -> Float[Array, "*b 3"]:
+    """Positions on the body as such that `pack_dense` holds."""
+    return unpack_dense(packed) * size.scale + size.centre
 
 
 def pack_dense(values: Float[Array, "*b 3"]) -> UInt16[Array, "*b 3"]:
     """[-1, 1] to uint16, as `Controls.dense` holds canonical positions."""
     xp = namespace(values)
-    return xp.round((xp.clip(values, -1.0, 1.0) + 1.0) * 32767.5).astype("uint16")
+    return xp.round((xp.clip(values, -1.0, 1.0) + 1.0) * _HALF).astype("uint16")
 
 
 def unpack_dense(packed: UInt16[Array, "*b 3"]) -> Float[Array, "*b 3"]:
     """The inverse of `pack_dense`."""
-    return packed.astype("float32") / 32767.5 - 1.0
+    return packed.astype("float32") / _HALF - 1.0
 
 
 def labels(gbuffer: GBuffer, face_labels: Int[Array, "f"]) -> Int[Array, "*b t h w"]:

@@ -19,26 +19,34 @@ def halve(values: Float[Array, "*b h w c"]) -> Float[Array, "*b r s c"]:
     """Sums over 2 by 2 pixels; odd sizes are padded with 0."""
     xp = namespace(values)
     h, w = values.shape[-3:-1]
-    values = xp.pad(values, [(0, 0)] * (values.ndim - 3) + [(0, h % 2), (0, w % 2), (0, 0)])
+    if h % 2 or w % 2:
+        values = xp.pad(values, [(0, 0)] * (values.ndim - 3) + [(0, h % 2), (0, w % 2), (0, 0)])
     values = values[..., 0::2, :, :] + values[..., 1::2, :, :]
     return values[..., 0::2, :] + values[..., 1::2, :]
 
 
 def enlarge(values: Float[Array, "*b h w c"], times: int) -> Float[Array, "*b r s c"]:
     """`times` as many pixels each way, linearly interpolated between pixel centres, edges extended."""
+    if times == 1:
+        return values
     xp = namespace(values)
-    for axis in (-3, -2):
-        size = values.shape[axis]
-        position = xp.clip((xp.arange(size * times) + 0.5) / times - 0.5, 0, size - 1)
-        low = xp.floor(position).astype("int32")
-        fraction = (position - low).astype(values.dtype).reshape((-1,) + (1,) * (-axis - 1))
-        high = xp.minimum(low + 1, size - 1)
-        values = xp.take(values, low, axis=axis) * (1 - fraction) + xp.take(values, high, axis=axis) * fraction
+    for axis in (values.ndim - 3, values.ndim - 2):
+        before, after = _shifted(values, axis, -1), _shifted(values, axis, 1)
+        phases = []
+        for k in range(times):
+            offset = (k + 0.5) / times - 0.5
+            other = before if offset < 0 else after
+            phases.append(values * (1 - abs(offset)) + other * abs(offset) if offset else values)
+        shape = list(values.shape)
+        shape[axis] *= times
+        values = xp.stack(phases, axis=axis + 1).reshape(shape)
     return values
 
 
 def repeat(values: Array, times: int) -> Array:
     """`times` as many pixels each way, each as it is; [.., h, w, c]."""
+    if times == 1:
+        return values
     xp = namespace(values)
     return xp.repeat(xp.repeat(values, times, axis=-3), times, axis=-2)
 
@@ -46,13 +54,27 @@ def repeat(values: Array, times: int) -> Array:
 def dilate(values: Array, steps: int) -> Array:
     """The largest value within `steps` pixels by rows and by columns; [.., h, w]."""
     xp = namespace(values)
-    for axis in (-2, -1):
-        size = values.shape[axis]
-        index = xp.arange(size)
-        values = xp.stack(
-            [xp.take(values, xp.clip(index + k, 0, size - 1), axis=axis) for k in range(-steps, steps + 1)]
-        ).max(axis=0)
+    for axis in (values.ndim - 2, values.ndim - 1):
+        largest = values
+        for step in range(1, steps + 1):
+            for shift in (-step, step):
+                largest = xp.maximum(largest, _shifted(values, axis, shift))
+        values = largest
     return values
+
+
+def _shifted(values: Array, axis: int, step: int) -> Array:
+    """Each place takes what is `step` further along `axis`; the edge is extended."""
+    xp = namespace(values)
+    size = values.shape[axis]
+    step = max(min(step, size - 1), 1 - size)
+
+    def part(start: int, stop: int) -> Array:
+        return values[(slice(None),) * axis + (slice(start, stop),)]
+
+    if step < 0:
+        return xp.concatenate([part(0, 1)] * -step + [part(0, size + step)], axis=axis)
+    return xp.concatenate([part(step, size)] + [part(size - 1, size)] * step, axis=axis)
 
 
 def mean(values: Float[Array, "*b h w c"], size: tuple[int, int]) -> Float[Array, "*b r s c"]:

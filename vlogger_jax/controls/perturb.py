@@ -19,6 +19,7 @@ from vlogger_jax.core.records import Camera, Motion
 from vlogger_jax.core.typing import Int, UInt8
 
 _NECK, _HEAD = (names.JOINTS.index(name) for name in ("neck", "head"))
+_SPINE = np.isin(names.JOINTS[1:22], ("spine1", "spine2", "spine3", "neck"))[:, None]
 _EYES = [names.JOINTS.index(f"{side}_eye") for side in ("left", "right")]
 
 
@@ -31,7 +32,7 @@ class Perturbation:
         drift: standard deviation of the drifting error, relative to the offset's.
         memory: correlation of the drift from one frame to the next.
         betas, expression: of the coefficients.
-        root, body, hands, jaw, eyes: degrees about each axis, against the parent.
+        root, spine, body, hands, jaw, eyes: degrees about each axis, against the parent; the neck is of the spine.
         head: degrees about each axis, in the world.
         across, along: metres at right angles to the line of sight (world x and y) and along it (z), of the face.
         focal: relative error of the focal length; the person is moved so as to stay the same size.
@@ -45,6 +46,7 @@ class Perturbation:
     betas: float = 0.3
     expression: float = 0.04
     root: float = 1.5
+    spine: float = 1.0
     body: float = 2.0
     head: float = 1.0
     hands: float = 4.0
@@ -99,7 +101,7 @@ def perturb_motion(motion: Motion, amount: Perturbation, rng: np.random.Generato
     def disturbed(values: np.ndarray, sd: float | np.ndarray) -> np.ndarray:
         return (values + sd * _error(values.shape, amount, rng)).astype(np.float32)
 
-    def turned(values: np.ndarray, degrees: float) -> np.ndarray:
+    def turned(values: np.ndarray, degrees: float | np.ndarray) -> np.ndarray:
         return disturbed(values, np.deg2rad(degrees))
 
     return dataclasses.replace(
@@ -107,7 +109,7 @@ def perturb_motion(motion: Motion, amount: Perturbation, rng: np.random.Generato
         betas=(motion.betas + amount.betas * rng.standard_normal(motion.betas.shape)).astype(np.float32),
         expression=disturbed(motion.expression, amount.expression),
         global_orient=turned(motion.global_orient, amount.root),
-        body_pose=turned(motion.body_pose, amount.body),
+        body_pose=turned(motion.body_pose, np.where(_SPINE, amount.spine, amount.body)),
         jaw_pose=turned(motion.jaw_pose, amount.jaw),
         leye_pose=turned(motion.leye_pose, amount.eyes),
         reye_pose=turned(motion.reye_pose, amount.eyes),
