@@ -144,6 +144,8 @@ def _written_to(diary: Path) -> Iterator[None]:
         finally:
             sys.stderr = ours
             os.dup2(kept, 2)
+            if not diary.stat().st_size:
+                diary.unlink()
 
 
 def _is_descriptor(stream: Any) -> bool:

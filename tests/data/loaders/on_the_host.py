@@ -91,7 +91,6 @@ def check_memory(stream: Endless) -> None:
         return int(STATM.read_text().split()[1]) * resource.getpagesize()
 
     first, second = resident_after(20), resident_after(GIVEN // (2 * size))
-    print(second - first)
     assert second - first < GIVEN / 2, (first, second, size)
 
 

@@ -33,6 +33,8 @@ def test_every_loader_runs_without_a_device_and_without_what_is_heavy(folder: Pa
 
 def test_an_error_of_a_worker_process_keeps_its_type_and_its_words(data: DataSet):
     stream = Stream(MotionWindows(data.clips("train"), data.body, Motions(4, 8)), 0)
-    with pytest.raises(UserError, match=r"^clip 4 \(train-4\) is silent: 0\.0e\+00 of full scale\. Leave it out\.$"):
+    with pytest.raises(UserError) as caught:
         for _ in zip(range(6), order.batches(stream, Order(1, reading=Reading(workers=1))), strict=False):
             pass
+    assert caught.value.what == "clip 4 (train-4) is silent: 0.0e+00 of full scale."
+    assert caught.value.fix == "Leave it out."

@@ -1,0 +1,1 @@
+"""From records, or from nothing, to batches in an order that is a pure function of the seed."""

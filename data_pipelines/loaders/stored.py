@@ -1,0 +1,84 @@
+"""Stored frames: which of them a sample takes, and reading them, every record once and only what is used decoded."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_pipelines.loaders.dataset import Chunks
+from data_pipelines.plan import Windows
+from data_pipelines.schema import BadExample, Chunk
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.typing import Int, UInt8
+from vlogger_jax.media import encoded
+
+
+def chosen(windows: Windows, number: int, rng: np.random.Generator) -> tuple[int, range]:
+    """The clip and the frames of a window, which moves within what its run has to spare."""
+    clip, run, nth = windows[number]
+    start = nth * windows.count + int(rng.integers(len(run) % windows.count + 1))
+    return clip, run[start : start + windows.count]
+
+
+def far_from(window: range, stored: Int[np.ndarray, "n"], far: int) -> Int[np.ndarray, "m"]:
+    """Those of the stored frames that are at least `far` frames from `window`; if none is, the farthest."""
+    distance = np.maximum(window.start - stored, stored - (window.stop - 1))
+    return stored[distance >= min(far, distance.max())]
+
+
+Row = tuple[Chunk, int]
+"""A stored frame: its chunk, and its row in it."""
+
+
+def find(chunks: Chunks, clip: int, frames: Sequence[int]) -> list[Row]:
+    """Stored frames of a clip; every record is read once.
+
+    Raises:
+        BadExample: if a record cannot be read, or they do not show one person.
+    """
+    places = [chunks.table.locate(clip, frame) for frame in frames]
+    read = {number: chunks[number] for number in dict.fromkeys(number for number, _ in places)}
+    if len(people := {chunk.identity for chunk in read.values()}) > 1:
+        raise chunks.records.bad(places[0][0], f"and another of its clip show {' and '.join(sorted(people))}")
+    return [(read[number], i) for number, i in places]
+
+
+def pictures(rows: Sequence[Row], size: int) -> UInt8[np.ndarray, "t s s 3"]:
+    """The decoded pictures of these frames.
+
+    Raises:
+        UserError: if one is damaged or of another size.
+    """
+    return np.stack([picture(chunk.image[i], (size, size, 3)) for chunk, i in rows])
+
+
+def picture(data: bytes, shape: tuple[int, ...]) -> UInt8[np.ndarray, "s s *c"]:
+    """One decoded picture or matte.
+
+    Raises:
+        UserError: if it is damaged or of another shape.
+    """
+    found = encoded.decode(data)
+    if found.shape != shape:
+        raise UserError(f"a picture is {found.shape}, not {shape}", "Build the data set again")
+    return found
+
+
+def of(chunks: Chunks, count: int) -> Windows:
+    """All windows of `count` frames.
+
+    Raises:
+        UserError: if there is none.
+    """
+    windows = chunks.table.windows(count)
+    if not len(windows):
+        raise UserError(
+            f"no {count} frames of {chunks.records.place} follow each other",
+            "Ask for fewer, or store longer runs (`--frames` and `--run` of the build)",
+        )
+    return windows
+
+
+def unusable(chunks: Chunks, clip: int, frames: Sequence[int], error: UserError) -> BadExample:
+    """What to say of frames whose records are whole but cannot be used."""
+    what = f"frames {', '.join(map(str, frames))} of clip {clip} of {chunks.records.place}"
+    return BadExample(f"{what} cannot be used: {error.what}", error.fix)
