@@ -73,3 +73,28 @@ def test_what_it_says_of_the_synthetic_mentor():
     assert f"{100 * fitted['clips_detected']:.0f} % of the clips" in row
     for share in filter(None, fitted["within"].values()):
         assert f"{100 * share:.0f} %" in row
+
+
+def test_what_it_says_of_loaders():
+    found = json.loads((ROOT / "benchmarks" / "results" / "data.cpu2.json").read_text())
+    details, ratios = found["details"], {row["case"]: row["ratio"] for row in found["rows"]}
+    sizes = (128, 256, 512)
+    rows = {line.split("|")[1].strip(): line for line in README.splitlines() if line.startswith("| ")}
+    kinds = {
+        "clips of 16": "clips of 16 frames with a reference and controls",
+        "clips of 4": "clips of 4 frames",
+        "single frames": "single frames: two are read for one",
+        "pictures alone": "pictures alone",
+    }
+    for kind, name in kinds.items():
+        cases = [f"{size} px, {kind}" for size in sizes]
+        assert " / ".join(f"{details[case]['ms']:.1f}" for case in cases) in rows[name]
+        assert " / ".join(f"{details[case]['read_over_used']:.1f}" for case in cases) in rows[name]
+        if kind != "pictures alone":
+            assert " / ".join(f"{ratios[case]:.2f}" for case in cases) in rows[name]
+    text = " ".join(README.split())
+    for kind, begin in (("clips of 16", "take"), ("clips of 4", "px,")):
+        case = details[f"128 px, {kind}"]
+        rate = 1e3 * case["gigabytes_a_second_a_host"]
+        assert f"{begin} {case['cores_a_host']:.1f} cores and {rate:.0f} MB/s" in text
+    assert f"{details['memory']['late_mb'] - details['memory']['early_mb']:+.1f} MB" in text

@@ -26,7 +26,7 @@ from vlogger_jax.core.typing import UInt8
 OUT = Path(__file__).with_suffix(".png")
 SAMPLE = Path(__file__).parents[2] / "data_pipelines" / "sample" / "mentor_synth"
 
-PEOPLE, COUNT, SEED = 3, 4, 1
+PEOPLE, COUNT, SEED = 3, 4, 14
 SHOWN = 128
 """Pixels to a side of what is drawn, at least."""
 
