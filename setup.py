@@ -95,6 +95,7 @@ setup(
         "scipy>=1.14",
         "soxr>=0.5",
         "tensorflow-datasets>=4.9.10",
+        "threadpoolctl>=3.5",
         "typer>=0.29",
     ],
     extras_require=EXTRAS,

@@ -1,7 +1,7 @@
 """What input costs: CPU time a frame by phase, bytes, memory. Run `python -m benchmarks.data`.
 
 Theirs is what one would otherwise pick: a clip as one H.264 video and its G-buffers as one compressed `.npz` a frame,
-read with PyAV and numpy; looked up as ours. The first run makes the clips, six of two seconds at three sizes, which
+read with PyAV and numpy; looked up as ours. The first run makes the clips, four of two seconds at three sizes, which
 takes some minutes; they are kept in `.cache/benchmark`.
 """
 
@@ -30,8 +30,7 @@ from data_pipelines.loaders.dataset import DataSet
 from data_pipelines.loaders.frames import Frames
 from data_pipelines.loaders.motion import Motions, MotionWindows
 from data_pipelines.loaders.order import Order, Reading, Stream
-from data_pipelines.make import Order as MakeOrder
-from data_pipelines.make import make
+from data_pipelines.make import Request, make
 from data_pipelines.mentor_synth import MentorSynth
 from data_pipelines.plan import Plan
 from data_pipelines.running import Beam
@@ -46,10 +45,16 @@ COUNTS = (1, 4, 16)
 LIMITS = {128: 5.0, 256: 12.0, 512: 25.0}
 """CPU ms a frame."""
 
-READ_LIMITS = {1: 10.0, 4: 10.0, 16: 3.0}
+READ_LIMITS = {1: 10.0, 16: 3.0}
 """Bytes read over bytes used."""
 
-SAMPLES = {1: 200, 4: 100, 16: 40}
+CLIPS, FRAMES = 4, 50
+"""How many, and of each: no multiple of a chunk, so that windows lie across chunks as in clips of any length."""
+
+REPEATS = 3
+"""Of every measurement, ours and theirs in turn; the least disturbed counts."""
+
+SAMPLES = {1: 120, 4: 60, 16: 24}
 FRAMES_A_SECOND, HOSTS = 6300, 16
 """What a v5p-128 was reckoned to train on."""
 
@@ -105,9 +110,9 @@ class Meter:
 
 def data_set() -> DataSet:
     """The clips that are measured, made if they are not there."""
-    recipe = MentorSynth({"train": 6, "validation": 0, "test": 0}, frames=48)
+    recipe = MentorSynth({"train": CLIPS}, frames=FRAMES)
     out = FOLDER / cache.key(settings=recipe.settings())[:8]
-    folder, _ = make(MakeOrder(recipe, out, SIZES, Plan(), None, "python -m benchmarks.data"), Beam())
+    folder, _ = make(Request(recipe, out, SIZES, Plan(), None, "python -m benchmarks.data"), Beam())
     return dataset.open(folder)
 
 
@@ -144,11 +149,12 @@ class Otherwise:
         self.source = framed.frame_windows(data, "train", Frames(size, 1))
         self.folder = data.folder.parent / f"otherwise_{size}"
         self.body, self.model = lookup.tables(data.body), data.body
-        self.frames = 48
-        if (self.folder / "5.mp4").exists():
+        self.frames = FRAMES
+        self.known = [self._stored(clip, 0) for clip in range(CLIPS)]
+        if (self.folder / f"{CLIPS - 1}.mp4").exists():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        for clip in range(6):
+        for clip in range(CLIPS):
             with video_writer.Writer(self.folder / f"{clip}.mp4", fps=24) as writer:
                 for frame in range(self.frames):
                     chunk, i = self._stored(clip, frame)
@@ -169,7 +175,7 @@ class Otherwise:
 
     def sample(self, rng: np.random.Generator, count: int) -> None:
         """The same as one of ours, but for the reference's motion and matte, which it takes for nothing."""
-        clip = int(rng.integers(6))
+        clip = int(rng.integers(CLIPS))
         start, reference = int(rng.integers(self.frames - count + 1)), int(rng.integers(self.frames))
         for first, length in ((start, count), (reference, 1)):
             path = self.folder / f"{clip}.mp4"
@@ -182,7 +188,6 @@ class Otherwise:
 
     def ms(self, count: int) -> float:
         """CPU time of all threads, a frame: PyAV decodes in several."""
-        self.known = [self._stored(clip, 0) for clip in range(6)]
         rng = np.random.default_rng(0)
         self.sample(rng, count)
         start, samples = time.process_time(), SAMPLES[count] // 4
@@ -226,16 +231,22 @@ def main() -> None:
     for size in SIZES:
         otherwise = Otherwise(data, size)
         for count in COUNTS:
-            found = phases(data, Frames(size, count), framed.frame_windows)
             case = f"{size} px, {'single frames' if count == 1 else f'clips of {count}'}"
-            rows.append(report.row(case, found["ms"], otherwise.ms(count), "ms/frame"))
-            details[case] = found
-            print(case, found)
-            missed += [case] if found["ms"] > LIMITS[size] else []
-            missed += [f"{case} (bytes)"] if found["read_over_used"] > READ_LIMITS[count] else []
-        alone = phases(data, images.Images(size, 1), images.image_windows)
-        details[f"{size} px, pictures alone"] = alone
-        print(f"{size} px, pictures alone", alone)
+            found, theirs = [], []
+            for _ in range(REPEATS):
+                found.append(phases(data, Frames(size, count), framed.frame_windows))
+                theirs.append(otherwise.ms(count))
+            details[case] = min(found, key=lambda each: each["ms"])
+            rows.append(report.row(case, details[case]["ms"], min(theirs), "ms/frame"))
+        for count in (1, 4):
+            case = f"{size} px, {'pictures alone' if count == 1 else f'{count} pictures alone'}"
+            found = [phases(data, images.Images(size, count), images.image_windows) for _ in range(REPEATS)]
+            details[case] = min(found, key=lambda each: each["ms"])
+    for case, found in details.items():
+        print(case, found)
+        missed += [case] if found["ms"] > LIMITS[int(case.split()[0])] else []
+        limit = READ_LIMITS[16 if "16" in case else 1]
+        missed += [f"{case} (bytes)"] if found["read_over_used"] > limit else []
     details["motion"], details["memory"] = motion(data), steady(data)
     print(details["motion"], details["memory"])
     details["over the limits"] = missed

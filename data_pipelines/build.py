@@ -4,23 +4,22 @@ Killed at any moment it goes on where it was when run again; run again when done
 are missing.
 """
 
+import math
 import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data_pipelines import manifest
-from data_pipelines.make import Order, make
-from data_pipelines.manifest import Manifest
-from data_pipelines.plan import Plan
-from data_pipelines.recipe import Recipe
-from data_pipelines.running import Beam
-from data_pipelines.schema import CHUNK
 from vlogger_jax import console
 from vlogger_jax.core.errors import UserError
+
+if TYPE_CHECKING:  # at run time commands import what they need, so that --help and Ctrl-C are answered at once
+    from data_pipelines.manifest import Manifest
+    from data_pipelines.plan import Plan
+    from data_pipelines.recipe import Recipe
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -49,7 +48,7 @@ def mentor_synth(
     seed: Annotated[int, typer.Option(help="Of the data set.")] = 0,
     seconds: Annotated[float, typer.Option(help="Of a clip.")] = 10.0,
     frames: Frames = "all",
-    run: Run = CHUNK,
+    run: Run = 8,
     size: Size = [128],  # noqa: B006
     workers: Workers = None,
     shards: Shards = None,
@@ -59,6 +58,8 @@ def mentor_synth(
     from data_pipelines.avatars.perform import FPS
     from data_pipelines.mentor_synth import MentorSynth
 
+    if not 0 < seconds < math.inf:
+        raise UserError(f"--seconds is {seconds}", "Give a positive number")
     eighth = -(-clips // 8)
     counts = {
         "train": clips,
@@ -90,7 +91,7 @@ def video_folder(
         Path | None, typer.Option(help="Where fits are kept from one build to the next; a folder in --out by default.")
     ] = None,
     frames: Frames = "all",
-    run: Run = CHUNK,
+    run: Run = 8,
     size: Size = [128],  # noqa: B006
     workers: Workers = None,
     shards: Shards = None,
@@ -100,6 +101,9 @@ def video_folder(
     from data_pipelines.video_folder.recipe import VideoFolder
     from data_pipelines.video_folder.take import Limits
 
+    ours, theirs = (out / VideoFolder.name).resolve(), videos.resolve()
+    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+        raise UserError(f"the data set {ours} and the videos {theirs} are in one another", "Choose another --out")
     given = {} if licence is None else {"licence": licence}
     recipe = VideoFolder(
         folder=videos,
@@ -120,6 +124,8 @@ def video_folder(
 @app.command()
 def check(folder: Annotated[Path, typer.Argument(help="The folder of a data set, which holds manifest.json.")]) -> None:
     """Whether a data set is, to the bit, as it was written."""
+    from data_pipelines import manifest
+
     known = manifest.load(folder)
     with console.progress() as begin:
         manifest.check_content(folder, known.files, begin("checking"))
@@ -127,7 +133,7 @@ def check(folder: Annotated[Path, typer.Argument(help="The folder of a data set,
 
 
 def _make(
-    recipe: Recipe,
+    recipe: "Recipe",
     out: Path,
     frames: str,
     run: int,
@@ -136,15 +142,21 @@ def _make(
     shards: int | None,
     options: str,
 ) -> None:
+    from data_pipelines.make import Request, make
+    from data_pipelines.running import Beam
+
     plan, wanted = _plan(frames, run), tuple(sizes) if frames != "none" else ()
     command = shlex.join(["python", "-m", "data_pipelines.build", *sys.argv[1:]])
-    beam = Beam(_processes(options) if workers is None else workers, options)
+    cores = 1 if options or not Beam.installed() else len(os.sched_getaffinity(0))
+    beam = Beam(cores if workers is None else workers, options)
     with console.warnings_told():
-        folder, made = make(Order(recipe, out, wanted, plan, shards, command), beam)
+        folder, made = make(Request(recipe, out, wanted, plan, shards, command), beam)
     print("\n".join(_summary(folder, made)))
 
 
-def _plan(frames: str, run: int) -> Plan:
+def _plan(frames: str, run: int) -> "Plan":
+    from data_pipelines.plan import Plan
+
     if frames in ("none", "all"):
         return Plan(None, run)
     if not frames.isdecimal():
@@ -152,21 +164,24 @@ def _plan(frames: str, run: int) -> Plan:
     return Plan(int(frames), run)
 
 
-def _processes(options: str) -> int:
-    """How many are used if nobody says."""
-    return 1 if options or not Beam.installed() else len(os.sched_getaffinity(0))
+def _summary(folder: Path, made: "Manifest") -> list[str]:
+    from data_pipelines.manifest import NAME
 
-
-def _summary(folder: Path, made: Manifest) -> list[str]:
-    lines = [f"{folder / manifest.NAME}: {made.name}, {made.licence}"]
+    lines = [f"{folder / NAME}: {made.name}, {made.licence}"]
     for split, part in made.splits.items():
         dropped = "".join(f", {count} left out: {reason}" for reason, count in part.dropped.items())
         minutes = part.frames / made.fps / 60
-        lines.append(f"{split}: {part.clips} clips, {part.identities} persons, {minutes:.1f} min{dropped}")
+        lines.append(
+            f"{split}: {_count(part.clips, 'clip')}, {_count(part.identities, 'person')}, {minutes:.1f} min{dropped}"
+        )
     for kind, files in made.configs.items():
         size = sum(file.bytes for file in files.values()) / 1e6
         lines.append(f"{kind}: {len(files)} files, {size:.1f} MB")
     return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 if __name__ == "__main__":

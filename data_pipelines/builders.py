@@ -7,6 +7,7 @@ the records are the same however many workers made them, though Beam may begin a
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,21 @@ from data_pipelines.avatars.splits import Split
 from data_pipelines.finish import Work
 from data_pipelines.recipe import Job
 
-Numbered = tuple[int, int, Job]
-"""A clip's number, the key of its first example, and its job."""
+
+@dataclass(frozen=True)
+class Numbered:
+    """A clip in its place.
+
+    Attributes:
+        number: in its split.
+        key: of its first example.
+        origin: `Manifest.origin` of its split.
+    """
+
+    number: int
+    key: int
+    origin: str
+    job: Job
 
 
 class Records(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -68,20 +82,19 @@ class Records(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return beam.Create(jobs) | beam.Reshuffle() | beam.FlatMap(make)
 
 
-def examples(work: Work, size: int | None, job: Numbered) -> Iterator[tuple[int, dict[str, Any]]]:
+def examples(work: Work, size: int | None, clip: Numbered) -> Iterator[tuple[int, dict[str, Any]]]:
     """(key, values) of the examples of one clip."""
-    number, first, inputs = job
-    entry = finish.clip(work, inputs) if size is None else finish.frames(work, inputs, size)
+    entry = finish.clip(work, clip.job) if size is None else finish.frames(work, clip.job, size)
     kind = _features(work, size)
     for i, example in enumerate(entry.examples):
-        yield first + i, finish.numbered(example, kind, number)
+        yield clip.key + i, finish.placed(example, kind, clip.number, clip.origin)
 
 
-def numbered(work: Work, size: int | None, jobs: Sequence[Job], lengths: Sequence[int]) -> list[Numbered]:
-    """Jobs with their clips' numbers and keys, given how many frames each clip has."""
+def numbered(work: Work, size: int | None, jobs: Sequence[Job], lengths: Sequence[int], origin: str) -> list[Numbered]:
+    """The usable jobs of a split in their places, given how many frames each clip has."""
     found, first = [], 0
     for number, (job, length) in enumerate(zip(jobs, lengths, strict=True)):
-        found.append((number, first, job))
+        found.append(Numbered(number, first, origin, job))
         first += 1 if size is None else len(work.plan.chunks(length))
     return found
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.media import atomic
@@ -59,6 +59,8 @@ class Cache:
             with safe_open(path, "np") as file:
                 about = json.loads(file.metadata()["about"])
                 examples = tuple(file.get_tensor(str(i)).tobytes() for i in range(len(file.keys())))
+                if _digest(examples) != file.metadata()["sha256"]:
+                    raise ValueError("its checksum is wrong")
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             log.warning("%s is damaged (%s): the clip is made again", path, error)
             return None
@@ -84,11 +86,9 @@ class Cache:
         except OSError as error:
             raise UserError(f"{path.parent} cannot be made: {error.strerror}", "Choose another folder") from error
         arrays = {str(i): np.frombuffer(example, np.uint8) for i, example in enumerate(examples)}
-        with atomic.replacing(path) as temporary:
-            try:
-                save_file(arrays, temporary, {"about": json.dumps(dict(about), ensure_ascii=False)})
-            except SafetensorError as error:
-                raise UserError(f"{path} could not be written: {error}", "Free some space") from error
+        said = {"about": json.dumps(dict(about), ensure_ascii=False), "sha256": _digest(examples)}
+        with atomic.replacing(path) as temporary, temporary.open("wb") as file:
+            file.write(save(arrays, said))
 
     def drop(self, key: str) -> None:
         """Forget an entry, if there is one."""
@@ -96,6 +96,13 @@ class Cache:
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # others are in it
             path.parent.rmdir()
+
+
+def _digest(examples: Sequence[bytes]) -> str:
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(example)
+    return digest.hexdigest()
 
 
 def key(**decides: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from google.protobuf import json_format
 
 from data_pipelines import schema
 from vlogger_jax.core.errors import UserError
@@ -59,7 +60,7 @@ def read(folder: Path, kind: str, split: str) -> Sequence[dict[str, Any]]:
     place = folder / kind / schema.VERSION
     try:
         builder = tfds.builder_from_directory(place)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, json_format.Error) as error:
         raise UserError(f"{place} holds no records that can be read: {error}", "Build the data set again") from error
     kept = {"image": Encoded(), "matte": Encoded()} if kind != "clips" else None
     return builder.as_data_source(split, decoders=kept)
@@ -77,6 +78,7 @@ def _common(betas: int, expressions: int) -> dict:
     joints = ("global_orient", "jaw_pose", "leye_pose", "reye_pose", "transl")
     return {
         "clip": tfds.features.Scalar(np.int64),
+        "origin": tfds.features.Text(),
         "identity": tfds.features.Text(),
         "body": tfds.features.Text(),
         "fps": tfds.features.Scalar(np.float32),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
+import threadpoolctl
 
 from data_pipelines import cache, encode, features, schema
 from data_pipelines.cache import Cache, Entry
@@ -62,7 +63,8 @@ def clip(work: Work, job: Job) -> Entry:
     if found := work.cache.get(key):
         return found
     try:
-        made = work.recipe.clip(job)
+        with threadpoolctl.threadpool_limits(1):  # sums of several threads differ in their last digits
+            made = work.recipe.clip(job)
     except Unusable as reason:
         entry = Entry((), {"unusable": str(reason)})
     else:
@@ -79,12 +81,13 @@ def frames(work: Work, job: Job, size: int) -> Entry:
         return found
     made = read_clip(clip(work, job).examples[0], work.recipe.body())
     chunks = work.plan.chunks(len(made.motion.transl))
-    shots = work.recipe.shots(job, made, [frame for chunk in chunks for frame in chunk], size)
+    with threadpoolctl.threadpool_limits(1):
+        shots = work.recipe.shots(job, made, [frame for chunk in chunks for frame in chunk], size)
     body = work.recipe.body()
     kept = frames_features(size, body)
     entry = Entry(
         tuple(
-            kept.serialize_example(given(schema.chunk_values(chunk)))
+            kept.serialize_example(as_files(schema.chunk_values(chunk)))
             for chunk in encode.chunks(made, chunks, shots, tables(body))
         ),
         {},
@@ -93,7 +96,7 @@ def frames(work: Work, job: Job, size: int) -> Entry:
     return entry
 
 
-def given(values: Mapping[str, Any]) -> dict[str, Any]:
+def as_files(values: Mapping[str, Any]) -> dict[str, Any]:
     """Encoded pictures as TFDS takes them."""
     return {name: [io.BytesIO(each) for each in value] if name in _ENCODED else value for name, value in values.items()}
 
@@ -103,10 +106,10 @@ def read_clip(example: bytes, body: BodyModel) -> Clip:
     return schema.clip_of(clip_features(body).deserialize_example_np(example))
 
 
-def numbered(example: bytes, kind: tfds.features.FeaturesDict, number: int) -> dict[str, Any]:
-    """The values of a serialised example, as TFDS takes them, of clip `number`: only the data set knows that."""
+def placed(example: bytes, kind: tfds.features.FeaturesDict, number: int, origin: str) -> dict[str, Any]:
+    """The values of a serialised example, as TFDS takes them, with what only the data set knows: its place in it."""
     kept = {name: features.Encoded() for name in _ENCODED if name in kind}
-    return given(kind.deserialize_example_np(example, decoders=kept or None)) | {"clip": number}
+    return as_files(kind.deserialize_example_np(example, decoders=kept or None)) | {"clip": number, "origin": origin}
 
 
 @lru_cache(maxsize=4)

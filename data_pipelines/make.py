@@ -4,7 +4,9 @@ Any moment is a good one to be killed in: what is finished is in the cache, the 
 the manifest, which readers begin with, comes last.
 """
 
+import logging
 import platform
+import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -25,10 +28,20 @@ from data_pipelines.running import Beam
 from vlogger_jax import __version__, console
 from vlogger_jax.core.errors import UserError
 
+log = logging.getLogger(__name__)
+
 CLIPS_A_SHARD = 64
 """About 35 MB of `clips`, and 400 MB of `frames_128` with all frames."""
 
 SIZES = (16, 1024)
+
+STORE = "cache"
+"""In the folder of the data set: finished clips."""
+
+DOWNLOADS = "downloads"
+"""In the cache: TFDS wants such a folder, though there is nothing to download."""
+
+_WRITTEN = re.compile(r".*\.array_record-.*|dataset_info\.json|features\.json|LICENSE|.*\.split_info\.json")
 
 DIARY = "build.log"
 """In the folder of the data set: what TFDS, Beam and their processes said."""
@@ -37,7 +50,7 @@ _PACKAGES = ("jax", "numpy", "scipy", "pillow", "tensorflow-datasets", "array_re
 
 
 @dataclass(frozen=True)
-class Order:
+class Request:
     """What is to be made.
 
     Attributes:
@@ -71,60 +84,107 @@ class Kept:
     part: Part
 
 
-def make(order: Order, beam: Beam) -> tuple[Path, Manifest]:
-    """Make what `order` wants, or what is missing of it: the folder and its manifest.
+def make(request: Request, beam: Beam) -> tuple[Path, Manifest]:
+    """Make what `request` wants, or what is missing of it: the folder and its manifest.
 
     Raises:
         UserError: if the folder holds another data set, no clip can be used, one cannot be made, or the disk is full.
     """
-    wrong = [size for size in order.sizes if not SIZES[0] <= size <= SIZES[1]]
-    if wrong or (order.shards is not None and order.shards < 1):
-        raise UserError(
-            f"{order.shards} shards, sizes of {wrong} pixels", f"Give 1 or more, and {SIZES[0]} to {SIZES[1]}"
-        )
-    folder = order.out / order.recipe.name
-    jobs, settings = order.recipe.jobs(), order.recipe.settings()
+    for size in request.sizes:
+        if not SIZES[0] <= size <= SIZES[1]:
+            raise UserError(f"pictures of {size} pixels are wanted", f"Give {SIZES[0]} to {SIZES[1]}")
+    if request.shards is not None and request.shards < 1:
+        raise UserError(f"{request.shards} shards are wanted", "Give 1 or more")
+    folder = request.out / request.recipe.name
+    jobs, settings = request.recipe.jobs(), request.recipe.settings() | {"program": __version__}
     settings["jobs"] = cache.key(jobs={split: list(each) for split, each in jobs.items()})
-    known = _known(folder, settings, order.plan)
-    work = Work(order.recipe, order.recipe.settings(), order.plan, folder / "cache")
-    wanted = {finish.CLIPS: None} | {finish.frames_config(size): size for size in order.sizes}
+    try:
+        (folder / STORE).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}", "Choose another folder") from error
+    with running.surroundings(beam, folder / DIARY), running.alone(folder / STORE):
+        return folder, _made(request, beam, folder, jobs, settings)
+
+
+def _made(
+    request: Request, beam: Beam, folder: Path, jobs: dict[Split, Sequence[Job]], settings: dict[str, Any]
+) -> Manifest:
+    known = _known(folder, request, settings)
+    work = Work(request.recipe, request.recipe.settings(), request.plan, folder / STORE)
+    every = [job for of_split in jobs.values() for job in of_split]
+    wanted = {finish.CLIPS: None} | {finish.frames_config(size): size for size in request.sizes}
     missing = {kind: size for kind, size in wanted.items() if known is None or kind not in known.configs}
+    for size in set(wanted.values()) - set(missing.values()) - {None}:
+        _forget(work, every, size)
     if not missing:
-        return folder, known
-    with running.surroundings(beam, folder / DIARY), console.progress() as begin:
-        every = [job for of_split in jobs.values() for job in of_split]
+        return known
+    for kind in missing:
+        _clear(folder / kind)
+    with console.progress() as begin:
         with running.watched(_paths(work, every, None), begin("making clips")):
             left = [job for job in every if work.cache.about(work.key(job, None)) is None]
-            running.each(partial(finish.clip, work), left, beam if len(left) > 1 else Beam())
+            running.for_all(partial(finish.clip, work), left, beam if len(left) > 1 else Beam())
         kept = _kept(work, jobs)
-        made = known or _manifest(order, settings, {split: each.part for split, each in kept.items()})
+        made = known or _manifest(request, settings, {split: each.part for split, each in kept.items()})
         for kind, size in missing.items():
             usable = [job for each in kept.values() for job in each.jobs]
             with running.watched(_paths(work, usable, size), begin(f"making {kind}")):
-                _write(order, work, size, kept, beam)
+                _write(request, work, size, kept, made, beam)
             made = replace(made, configs={**made.configs, kind: _files(folder, kind, begin(f"checking {kind}"))})
             manifest.save(folder, made)
-            if size is not None:  # finished pictures are as large as the records
-                for job in usable:
-                    work.cache.drop(work.key(job, size))
-    return folder, made
+            if size is not None:
+                _forget(work, usable, size)
+    shutil.rmtree(work.store / DOWNLOADS, ignore_errors=True)
+    return made
 
 
-def _known(folder: Path, settings: dict, plan: Plan) -> Manifest | None:
-    """The manifest of what is there already."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror}", "Choose another folder") from error
+def _forget(work: Work, jobs: Sequence[Job], size: int) -> None:
+    """Finished pictures that are in the records, and as large as these."""
+    for job in jobs:
+        work.cache.drop(work.key(job, size))
+
+
+def _clear(config: Path) -> None:
+    """Remove the records of a config that the manifest does not vouch for: of other settings, or not whole.
+
+    Raises:
+        UserError: if there is anything that TFDS did not write.
+    """
+    if not config.exists():
+        return
+    for path in [config, *config.rglob("*")]:
+        ours = path.is_dir() or _WRITTEN.fullmatch(path.name)
+        if path.is_symlink() or not ours or (path == config and not path.is_dir()):
+            raise UserError(f"{path} is in the way of the records", "Move it, or choose another folder")
+    shutil.rmtree(config)
+
+
+def _known(folder: Path, request: Request, settings: dict[str, Any]) -> Manifest | None:
+    """The manifest of what is there already, without configs whose files are not.
+
+    Raises:
+        UserError: if it was made otherwise.
+    """
     if not (folder / manifest.NAME).exists():
         return None
     known = manifest.load(folder)
-    if known.settings != settings or known.plan != plan:
+    differ = [name for name in {*known.settings, *settings} if known.settings.get(name) != settings.get(name)]
+    differ += ["licence"] if known.licence != request.recipe.licence else []
+    pictures = any(kind != finish.CLIPS for kind in known.configs)
+    differ += ["frames and run"] if pictures and request.sizes and known.plan != request.plan else []
+    if differ:
         raise UserError(
-            f"{folder} holds a data set made with other settings", "Choose another folder, or remove that one first"
+            f"{folder} holds a data set made with other settings ({', '.join(sorted(differ))})",
+            "Choose another folder, or remove that one first",
         )
-    manifest.check_files(folder, known.files)
-    return known
+    whole = {}
+    for kind, files in known.configs.items():
+        try:
+            manifest.check_files(folder, files)
+            whole[kind] = files
+        except UserError as error:
+            log.warning("%s The records of %s are made again", error.what, kind)
+    return replace(known, configs=whole, plan=known.plan if pictures else request.plan)
 
 
 def _paths(work: Work, jobs: Sequence[Job], size: int | None) -> list[Path]:
@@ -140,6 +200,8 @@ def _kept(work: Work, jobs: dict[Split, Sequence[Job]]) -> dict[Split, Kept]:
     kept, reasons, owner = {}, Counter(), {}
     for split, of_split in jobs.items():
         found = [(job, work.cache.about(work.key(job, None))) for job in of_split]
+        if any(about is None for _, about in found):
+            raise UserError(f"clips that were made are not in {work.store}", "Give a folder that all workers share")
         usable = [(job, about) for job, about in found if "frames" in about]
         dropped = Counter(about["unusable"] for _, about in found if "frames" not in about)
         reasons += dropped
@@ -157,15 +219,17 @@ def _kept(work: Work, jobs: dict[Split, Sequence[Job]]) -> dict[Split, Kept]:
     return kept
 
 
-def _manifest(order: Order, settings: dict, splits: dict[str, Part]) -> Manifest:
-    body = order.recipe.body()
+def _manifest(request: Request, settings: dict[str, Any], splits: dict[str, Part]) -> Manifest:
+    body = request.recipe.body()
     return Manifest(
-        name=order.recipe.name,
-        licence=order.recipe.licence,
+        name=request.recipe.name,
+        licence=request.recipe.licence,
         body=body.name,
+        betas=body.num_betas,
+        expressions=body.num_expression,
         gbuffers=finish.tables(body).identity.hex(),
-        fps=order.recipe.fps,
-        plan=order.plan,
+        fps=request.recipe.fps,
+        plan=request.plan,
         splits=splits,
         configs={},
         settings=settings,
@@ -174,21 +238,22 @@ def _manifest(order: Order, settings: dict, splits: dict[str, Part]) -> Manifest
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in _PACKAGES if util.find_spec(name.replace("-", "_"))},
         },
-        command=order.command,
+        command=request.command,
     )
 
 
-def _write(order: Order, work: Work, size: int | None, kept: dict[Split, Kept], beam: Beam) -> None:
+def _write(request: Request, work: Work, size: int | None, kept: dict[Split, Kept], made: Manifest, beam: Beam) -> None:
     """One config by TFDS, which makes what is not finished yet."""
-    jobs = {split: builders.numbered(work, size, each.jobs, each.lengths) for split, each in kept.items()}
+    jobs = {
+        split: builders.numbered(work, size, each.jobs, each.lengths, made.origin(split))
+        for split, each in kept.items()
+    }
     fewest = min(len(of_split) for of_split in jobs.values())
     most = max(len(of_split) for of_split in jobs.values())
-    shards = min(order.shards or -(-most // CLIPS_A_SHARD), fewest)
-    builder = builders.Records(work, size, jobs, beam.used, order.out)
-    # Without the manifest's word for it, what is there may be of other settings, or not whole.
-    shutil.rmtree(Path(builder.data_dir).parent, ignore_errors=True)
+    shards = min(request.shards or -(-most // CLIPS_A_SHARD), fewest)
+    builder = builders.Records(work, size, jobs, beam.used, request.out)
     builder.download_and_prepare(
-        download_dir=work.store / "downloads",
+        download_dir=work.store / DOWNLOADS,
         download_config=tfds.download.DownloadConfig(beam_options=beam.pipeline_options(), num_shards=shards),
     )
 

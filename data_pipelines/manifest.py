@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from data_pipelines import cache
 from data_pipelines.plan import Plan, Table
 from vlogger_jax.core import config
 from vlogger_jax.core.errors import UserError
@@ -24,7 +25,7 @@ FORMAT = "vlogger.data"
 VERSION = 1
 
 _BLOCK = 1 << 20
-_COPY = "Copy it again, or build the data set again"
+_COPY = "Copy it again, or remove it and run the command that built the data set"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Manifest:
         name: of the data set, and of its TFDS builder.
         licence: of the records.
         body: of all motions.
+        betas, expressions: how many coefficients of it they have.
         gbuffers: the tables that G-buffer blobs were made with (`controls.blob_tables.Tables.identity`), hexadecimal.
         fps: frames/s of all clips.
         plan: which frames are stored.
@@ -86,6 +88,8 @@ class Manifest:
     name: str
     licence: str
     body: str
+    betas: int
+    expressions: int
     gbuffers: str
     fps: float
     plan: Plan
@@ -99,6 +103,10 @@ class Manifest:
     def files(self) -> dict[str, File]:
         """Of all configs: name, relative to the manifest's folder -> size and checksum."""
         return {name: file for files in self.configs.values() for name, file in files.items()}
+
+    def origin(self, split: str) -> str:
+        """What every record of a split carries: a hash of how this data set was made, and the split's name."""
+        return f"{cache.key(settings=self.settings)[:12]}/{split}"
 
     def table(self, split: str) -> Table:
         """Where the frames of a split are.
@@ -200,9 +208,16 @@ def check_content(folder: str | Path, files: Mapping[str, File], report: Callabl
 
 
 def checksum(path: Path) -> str:
-    """sha256 of a file, hexadecimal."""
+    """sha256 of a file, hexadecimal.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}", "Permit reading it") from error
     return digest.hexdigest()

@@ -1,6 +1,8 @@
 """Where clips are made: in this process, or by Apache Beam in others; how far it is, and what went wrong there."""
 
 import contextlib
+import errno
+import fcntl
 import importlib
 import importlib.util
 import io
@@ -20,13 +22,19 @@ import tensorflow_datasets as tfds
 from vlogger_jax import console
 from vlogger_jax.core.errors import UserError
 
+log = logging.getLogger(__name__)
+
 LOOK_EVERY = 1.0
 """Seconds between two looks at how much is done."""
+
+LOCK = "lock"
+"""Among the finished clips: held by who makes them."""
 
 ROOT = Path(__file__).parents[1]
 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 _USER_ERROR = re.compile(r"core\.errors\.(?:\w+)?UserError: (.+?)(?: \[while running|\\n|\n|$)")
+_IN_THE_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 _LOCAL = "--direct_running_mode=multi_processing"
 _QUIET = "--default_sdk_harness_log_level=CRITICAL"
 
@@ -65,14 +73,27 @@ class Beam:
         """For a `beam.Pipeline`; None where there is none."""
         if not self.used:
             return None
-        from apache_beam.options.pipeline_options import PipelineOptions
+        from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+        from apache_beam.runners import create_runner
 
-        return PipelineOptions(
-            [*(shlex.split(self.options) or [_LOCAL, f"--direct_num_workers={self.workers}"]), _QUIET]
-        )
+        told = io.StringIO()
+        try:
+            given = shlex.split(self.options)
+            if given and not given[0].startswith("-"):
+                raise ValueError(f"{given[0]} is no option")
+            options = PipelineOptions([*(given or [_LOCAL, f"--direct_num_workers={self.workers}"]), _QUIET])
+            with contextlib.redirect_stderr(told):  # argparse tells its usage, and exits
+                options.get_all_options()
+            create_runner(options.view_as(StandardOptions).runner or "DirectRunner")
+        except (ValueError, ImportError, SystemExit) as error:
+            reason = told.getvalue().strip().splitlines()[-1:] or [str(error)]
+            raise UserError(
+                f"--beam {self.options!r} cannot be: {reason[0]}", "Give Apache Beam's options, as on its command line"
+            ) from error
+        return options
 
 
-def each(work: Callable[[Any], None], inputs: Sequence[Any], beam: Beam) -> None:
+def for_all(work: Callable[[Any], None], inputs: Sequence[Any], beam: Beam) -> None:
     """Call `work`, a function that pickles, with every input."""
     if not beam.used:
         for value in inputs:
@@ -95,7 +116,6 @@ def surroundings(beam: Beam, diary: Path) -> Iterator[None]:
     console.keep_compiled()
     if beam.used:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), known.get("PYTHONPATH")]))
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         if folder := console.cache_folder():
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
@@ -105,6 +125,10 @@ def surroundings(beam: Beam, diary: Path) -> Iterator[None]:
         with _written_to(diary), contextlib.redirect_stdout(io.StringIO()):
             if beam.used:
                 _import_quietly("apache_beam")
+                # Its threads go on for a moment when we stop, and would tell at length that we did.
+                threading.excepthook = _noted
+                for chatty in ("apache_beam", "grpc"):
+                    logging.getLogger(chatty).setLevel(logging.CRITICAL + 1)
             yield
     except (UserError, KeyboardInterrupt):
         raise
@@ -116,6 +140,10 @@ def surroundings(beam: Beam, diary: Path) -> Iterator[None]:
         for name in set(os.environ) - set(known):
             del os.environ[name]
         os.environ.update(known)
+
+
+def _noted(what: threading.ExceptHookArgs) -> None:
+    log.debug("in %s: %r", what.thread, what.exc_value)
 
 
 def _import_quietly(name: str) -> None:
@@ -144,7 +172,7 @@ def _written_to(diary: Path) -> Iterator[None]:
         finally:
             sys.stderr = ours
             os.dup2(kept, 2)
-            if not diary.stat().st_size:
+            if diary.exists() and not diary.stat().st_size:
                 diary.unlink()
 
 
@@ -162,6 +190,8 @@ def _mendable(error: BaseException) -> UserError | None:
     while told is not None:
         if isinstance(told, UserError):
             return told
+        if isinstance(told, OSError) and told.errno in _IN_THE_WAY and told.filename:
+            return UserError(f"{told.filename}: {told.strerror}", "Move what is in the way, or choose another folder")
         if _FULL.search(str(told)):
             return UserError("the disk is full, or a file may not grow further", "Free some space and run again")
         if found := _USER_ERROR.search(str(told)):
@@ -169,6 +199,21 @@ def _mendable(error: BaseException) -> UserError | None:
             return UserError(what or found[1], fix or "Mend that and run again")
         told = told.__cause__ or told.__context__
     return None
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While the block runs, no other process is in a block of this `folder`.
+
+    Raises:
+        UserError: if one is.
+    """
+    with (folder / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"another process makes clips in {folder}", "Wait until it has ended") from error
+        yield
 
 
 @contextlib.contextmanager

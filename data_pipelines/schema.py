@@ -53,6 +53,7 @@ class Clip:
         camera: of a square picture, for all frames; rotation `camera.FACING`, translation 0.
         phonemes: when each is heard, without gaps; empty where it is not known.
         about: whatever else is known, as JSON: language and voice, or file and time.
+        origin: of which build and split (`Manifest.origin`), so that no file is taken for another's.
     """
 
     clip: int
@@ -63,6 +64,7 @@ class Clip:
     quality: Quality
     phonemes: tuple[Phoneme, ...]
     about: Mapping[str, Any]
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Chunk:
         motion: rows of these frames.
         camera: one for all, of the G-buffers' size.
         exact: whether mattes, G-buffers, `motion` and `camera` are as true as is known, not disturbed.
+        origin: as of `Clip`.
     """
 
     clip: int
@@ -91,6 +94,7 @@ class Chunk:
     motion: Motion
     camera: Camera
     exact: bool
+    origin: str = ""
 
 
 def gbuffer_size(size: int) -> int:
@@ -103,6 +107,7 @@ def clip_values(clip: Clip) -> dict[str, Any]:
     phonemes = clip.phonemes
     return {
         "clip": clip.clip,
+        "origin": clip.origin,
         "identity": clip.identity,
         "body": clip.motion.body,
         "fps": clip.motion.fps,
@@ -138,6 +143,7 @@ def clip_of(values: Mapping[str, Any]) -> Clip:
             quality=Quality(**values["quality"] | {"good": values["quality"]["good"].astype(bool)}),
             phonemes=tuple(map(Phoneme, map(_text, spoken["ipa"]), *times)),
             about=json.loads(_text(values["about"])),
+            origin=_text(values["origin"]),
         )
         frames = len(clip.motion.transl)
         _one_length("motion", clip.motion, frames)
@@ -156,6 +162,7 @@ def chunk_values(chunk: Chunk) -> dict[str, Any]:
     """`chunk` as TFDS stores it; pictures are encoded already."""
     return {
         "clip": chunk.clip,
+        "origin": chunk.origin,
         "identity": chunk.identity,
         "body": chunk.motion.body,
         "fps": chunk.motion.fps,
@@ -186,6 +193,7 @@ def chunk_of(values: Mapping[str, Any]) -> Chunk:
             motion=_motion(values),
             camera=_camera(values["camera"]),
             exact=bool(values["exact"]),
+            origin=_text(values["origin"]),
         )
         lengths = {len(getattr(chunk, name)) for name in ("frame", "image", "matte", "gbuffer")}
         if len(lengths) != 1 or not 1 <= min(lengths) <= CHUNK:
@@ -212,6 +220,8 @@ def _camera_values(camera: Camera) -> dict[str, Any]:
 
 
 def _camera(values: Mapping[str, Any]) -> Camera:
+    if not (0 < values["focal"] < np.inf and np.isfinite(values["principal"]).all()):
+        raise ValueError(f"its camera has a focal length of {values['focal']} and looks at {values['principal']}")
     return Camera(
         focal=np.asarray(values["focal"], np.float32),
         principal=values["principal"],
@@ -225,7 +235,8 @@ def _one_length(name: str, record: Motion | Quality, frames: int) -> None:
     for field, values in _arrays(record).items():
         if field != "betas" and len(values) != frames:
             raise ValueError(f"{name}.{field} is of {len(values)} frames, others are of {frames}")
-        if name == "motion" and not np.isfinite(values).all():
+        # No face at all is an infinite error of reprojection.
+        if np.isnan(values).any() or (name == "motion" and not np.isfinite(values).all()):
             raise ValueError(f"{name}.{field} is not finite")
 
 

@@ -76,7 +76,7 @@ class VideoFolder:
             raise UserError(
                 f"clips of {self.shortest} to {self.seconds} s cannot be made", "Give at most 60 s, the shortest first"
             )
-        if min(self.validation, self.test) < 0 or self.validation + self.test >= 1:
+        if not (self.validation >= 0 and self.test >= 0 and self.validation + self.test < 1):
             raise UserError(
                 f"{self.validation} and {self.test} of the persons cannot be those of validation and test",
                 "Give shares from 0 to 1 that leave some for training",

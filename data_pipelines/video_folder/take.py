@@ -9,6 +9,7 @@ and `<key>.json`, written after it, says with which frame it begins, or why ther
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -33,6 +34,8 @@ from vlogger_jax.fit.landmarks import Landmarks
 from vlogger_jax.fit.result import Fit
 from vlogger_jax.media import atomic, video_file
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -53,6 +56,12 @@ class Limits:
     background: float | int = 0.03
     level: float | int = -50.0
     hands: float | int = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.hands <= 1 and 0 <= self.good <= 1):
+            raise UserError(
+                f"shares of frames of {self.hands} (hands) and {self.good} (good) are wanted", "Give 0 to 1 for each"
+            )
 
 
 @dataclass(frozen=True)
@@ -140,19 +149,23 @@ def kept(folder: Path, key: str, make: Callable[[], Take]) -> Take:
         UserError: if it did, or `folder` cannot be written to.
     """
     told = folder / f"{key}.json"
-    if not told.is_file():
+    if told.is_file():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{folder} cannot be made: {error.strerror}", "Choose another place") from error
-        try:
-            made = make()
-            result.save(folder / f"{key}.npz", made.fit)
-            told_now = {"start": made.start}
-        except Unusable as error:
-            told_now = {"unusable": str(error)}
-        with atomic.replacing(told) as temporary:
-            temporary.write_text(json.dumps(told_now) + "\n", encoding="utf-8")
+            return _load(folder, key)
+        except UserError as error:
+            log.warning("%s The clip is fitted again", error.what)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}", "Choose another place") from error
+    try:
+        made = make()
+        result.save(folder / f"{key}.npz", made.fit)
+        told_now = {"start": made.start}
+    except Unusable as error:
+        told_now = {"unusable": str(error)}
+    with atomic.replacing(told) as temporary:
+        temporary.write_text(json.dumps(told_now) + "\n", encoding="utf-8")
     return _load(folder, key)
 
 

@@ -17,6 +17,7 @@ from rich.progress import track as progress
 
 from data_pipelines.avatars import framing, splits, track
 from data_pipelines.avatars.perform import FPS, Performance, perform
+from tests.controls import pictures
 from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, smplx
@@ -57,7 +58,7 @@ def hands_visible(model: smplx.BodyModel, performance: Performance) -> bool:
     which = np.linspace(0, len(performance.motion.transl) - 1, LOOKS).astype(int)
     vertices = smplx.pose(model, smplx.frames_of(performance.motion, which)).vertices
     camera = cameras.crop(performance.camera, 0, 0, SIZE / framing.SIDE, (SIZE, SIZE))
-    label = np.asarray(gbuffers.labels(gbuffers.render(vertices, model.faces, camera), model.labels))
+    label = pictures.labels(gbuffers.render(vertices, model.faces, camera), model.labels)
     return bool((np.isin(label, HANDS).mean(axis=(1, 2)) > HAND).mean() >= 0.5)
 
 

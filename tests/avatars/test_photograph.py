@@ -17,6 +17,7 @@ from data_pipelines.avatars.look import sample as looks
 from data_pipelines.avatars.sound import augmentation
 from data_pipelines.avatars.track import Track
 from data_pipelines.avatars.wear import choose
+from tests.controls import pictures
 from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.audio.speech import Phoneme
 from vlogger_jax.body import camera as cameras
@@ -154,7 +155,7 @@ def test_parts_of_a_face_look_different():
     person = photograph._prepare(held, shape, worn, look, drawn.atlas, drawn.background, size=SIZE)
     camera = jax.tree.map(jnp.asarray, camera)
     seen = photograph._frames(held, shape, person, still, camera, jnp.zeros(1, int), 0)
-    label = np.asarray(gbuffers.labels(seen.gbuffer, MODEL.labels))
+    label = pictures.labels(seen.gbuffer, MODEL.labels)
     mean = {}
     for number, name in enumerate(names.LABELS):
         if (label == number).sum() > 3:

@@ -12,7 +12,7 @@ import pytest
 from docs.figures import controls as figure
 from docs.figures import poses, stand_in
 from vlogger_jax.body import model_file, smplx
-from vlogger_jax.controls import build, edit_mask, grid
+from vlogger_jax.controls import build, complete, edit_mask, grid, lookup
 from vlogger_jax.controls import gbuffer as gbuffers
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, GBuffer
@@ -105,6 +105,7 @@ def test_a_reference_that_cannot_be_one_is_refused(scene, model):
         build.build(tables, source, other)
 
 
+@pytest.mark.slow  # its three parts have quick tests of their own, each beside its module's
 def test_jax_gives_what_numpy_gives(scene):
     tables, source, target, _, _ = scene
     ours = build.build(tables, source, target, (128, 128))
@@ -167,18 +168,17 @@ def test_the_full_resolution_composite_keeps_the_references_detail(model):
     source = build.reference(
         tables, picture.round().astype(np.uint8), matte[..., 0].round().astype(np.uint8), first, vertices[0], view
     )
-    colour, coverage = build.full_composite(tables, source, target, *large[0])
-    assert colour.shape == (2, 512, 512, 3) and coverage.shape == (2, 512, 512)
+    looked_up = lookup.look_up(tables, source.surface, target)
+    whole = complete.complete(complete.portrait(source.surface.anchor, tables.extent, *large[0]), looked_up)
+    assert whole.composite.shape == (2, 512, 512, 3) and whole.matte.shape == (2, 512, 512)
     small = build.build(tables, source, target).composite
     enlarged = grid.enlarge(small.astype(np.float32), 2)
     valid = grid.repeat(build.build(tables, source, target).warp_mask[..., None], 2)[..., 0]
     for frame in (0, 1):
         true = large[frame][0].astype(np.float32)
-        ours = np.abs(colour[frame] - true)[valid[frame]].mean()
+        ours = np.abs(whole.composite[frame] - true)[valid[frame]].mean()
         theirs = np.abs(enlarged[frame] - true)[valid[frame]].mean()
         assert ours < 0.8 * theirs
-    with pytest.raises(UserError, match="whole number"):
-        build.full_composite(tables, source, target, large[0][0][:500], large[0][1][:500])
 
 
 def test_edit_mask_covers_what_moved_and_little_else(model):

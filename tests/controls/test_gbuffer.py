@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from docs.figures import controls as figure
+from tests.controls import pictures
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file
 from vlogger_jax.controls import gbuffer as gbuffers
-from vlogger_jax.core.records import BACKGROUND, GBuffer
+from vlogger_jax.core.records import BACKGROUND
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +34,13 @@ def test_background_is_marked_and_nothing_else_is(scene):
 def test_interpolated_positions_project_to_their_own_pixels(model, scene):
     """A pixel's own point lies in the pixel: within half of it, but for the rounding of bary to 1/255 of a face."""
     vertices, view, found = scene
-    world = gbuffers.interpolate(found, model.faces, vertices)
+    world = pictures.interpolate(found, model.faces, vertices)
     pixels, _ = cameras.project(view, world.reshape(2, -1, 3))
     h, w = view.size
     centres = np.stack(np.meshgrid(np.arange(w) + 0.5, np.arange(h) + 0.5), axis=-1).reshape(-1, 2)
     inside = gbuffers.covered(found).reshape(2, -1)
     error = np.abs(pixels - centres)[inside]
     assert error.max() < 0.05
-
-
-def test_weights_sum_to_one_and_values_of_frames_are_their_own(model, scene):
-    vertices, _, found = scene
-    np.testing.assert_allclose(gbuffers.weights(found).sum(axis=-1), 1.0, atol=1e-6)
-    both = gbuffers.interpolate(found, model.faces, vertices)
-    alone = gbuffers.interpolate(
-        GBuffer(face_index=found.face_index[1:], bary=found.bary[1:]), model.faces, vertices[1]
-    )
-    np.testing.assert_array_equal(both[1], alone[0])
 
 
 def test_dense_is_canonical_and_survives_packing(model):
@@ -63,10 +54,3 @@ def test_dense_is_canonical_and_survives_packing(model):
     packed = gbuffers.pack_dense(dense)
     np.testing.assert_allclose(gbuffers.metres(packed, extent), model.v_template, atol=0.51 * gbuffers.quantum(extent))
     assert gbuffers.quantum(extent) < 3e-5
-
-
-def test_labels_are_those_of_the_faces(model, scene):
-    _, _, found = scene
-    labels = gbuffers.labels(found, model.labels)
-    assert (labels[~gbuffers.covered(found)] == 0).all()
-    assert (labels[gbuffers.covered(found)] > 0).all()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from docs.figures import controls as figure
+from tests.controls import pictures
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names
 from vlogger_jax.controls import gbuffer as gbuffers
@@ -27,7 +28,11 @@ def model():
 @pytest.fixture(scope="module")
 def scene(model):
     """(tables, vertices of the reference, its camera, G-buffers of five frames; the first is the reference)."""
-    view = cameras.crop(figure.camera(), 0.0, 0.0, SIZE / 256, (SIZE, SIZE))
+    return scene_of(model, SIZE)
+
+
+def scene_of(model, size):
+    view = cameras.crop(figure.camera(), 0.0, 0.0, size / 256, (size, size))
     vertices = figure.posed_frames(model)
     return lookup.tables(model), vertices[0], view, figure.on_host(gbuffers.render(vertices, model.faces, view))
 
@@ -48,23 +53,25 @@ def surface(scene):
 
 def plain(model, vertices, view, reference, target):
     """Coordinates, unrounded, and validity, by whole pictures of positions in metres."""
-    world = gbuffers.interpolate(target, model.faces, vertices)
-    uv = cameras.project(view, world.reshape(-1, 3))[0].reshape(*world.shape[:-1], 2)
+    world = pictures.interpolate(target, model.faces, vertices)
+    uv, depth = cameras.project(view, world.reshape(-1, 3))
+    uv, depth = uv.reshape(*world.shape[:-1], 2), depth.reshape(world.shape[:-1])
+    limit = np.maximum(warps.TOLERANCE, 0.71 * depth / view.focal)
     h, w = view.size
     column, row = (np.floor(uv[..., k]).astype(int) for k in (0, 1))
     in_image = (column >= 0) & (column < w) & (row >= 0) & (row < h)
     row, column = np.clip(row, 0, h - 1), np.clip(column, 0, w - 1)
-    here = gbuffers.interpolate(target, model.faces, model.v_template)
-    there = gbuffers.interpolate(reference, model.faces, model.v_template)[0][row, column]
+    here = pictures.interpolate(target, model.faces, model.v_template)
+    there = pictures.interpolate(reference, model.faces, model.v_template)[0][row, column]
     kinds = np.asarray(warps.KINDS)
-    kind_there = kinds[gbuffers.labels(reference, model.labels)][0][row, column]
+    kind_there = kinds[pictures.labels(reference, model.labels)][0][row, column]
     pixels, _ = cameras.project(view, vertices)
     a, b, c = (pixels[model.faces[:, i]] for i in range(3))
     turned = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]) < 0
     inside = gbuffers.covered(target)
     valid = inside & in_image & gbuffers.covered(reference)[0][row, column]
-    valid &= np.linalg.norm(here - there, axis=-1) < warps.TOLERANCE
-    valid &= kinds[gbuffers.labels(target, model.labels)] == kind_there
+    valid &= np.linalg.norm(here - there, axis=-1) < limit
+    valid &= kinds[pictures.labels(target, model.labels)] == kind_there
     return uv, valid & turned[np.where(inside, target.face_index, 0)]
 
 
@@ -73,9 +80,9 @@ def test_covered_pixels_alone_give_what_whole_pictures_give(model, scene, surfac
     found = lookup.look_up(tables, surface, gbuffer)
     uv, valid = plain(model, vertices, view, frames(gbuffer, 0, 1), gbuffer)
     inside = gbuffers.covered(gbuffer)
-    dense = gbuffers.pack_dense(gbuffers.interpolate(gbuffer, model.faces, gbuffers.canonical(model)))
+    dense = gbuffers.pack_dense(pictures.interpolate(gbuffer, model.faces, gbuffers.canonical(model)))
     assert np.abs(found.dense.astype(int) - dense)[inside].max() <= 1
-    np.testing.assert_array_equal(found.label, gbuffers.labels(gbuffer, model.labels))
+    np.testing.assert_array_equal(found.label, pictures.labels(gbuffer, model.labels))
     error = np.abs(lookup.coordinates(found) - np.clip(uv, 0, SIZE))[inside]
     assert error.max() < 0.51 * SIZE / lookup.STEPS + 1e-4
     assert (found.warp_mask != valid).sum() <= 2
@@ -84,6 +91,16 @@ def test_covered_pixels_alone_give_what_whole_pictures_give(model, scene, surfac
         assert not values[~inside].any()
     np.testing.assert_array_equal(surface.anchor.dense, found.dense[0])
     np.testing.assert_array_equal(surface.anchor.label, found.label[0])
+
+
+@pytest.mark.parametrize("size", [24, 48])
+def test_large_pixels_are_judged_as_whole_pictures_are(model, size):
+    """Pixels of 39 and 20 mm: the limit follows the depth of each."""
+    tables, vertices, view, gbuffer = scene_of(model, size)
+    found = lookup.look_up(tables, surface_of(tables, vertices, view, frames(gbuffer, 0, 1)), gbuffer)
+    _, valid = plain(model, vertices, view, frames(gbuffer, 0, 1), gbuffer)
+    assert (found.warp_mask != valid).sum() <= 2
+    assert 0.3 < valid[gbuffers.covered(gbuffer)].mean() < 0.99
 
 
 def test_only_small_integers_leave_a_loader(scene, surface):
@@ -177,6 +194,45 @@ def test_one_triangle_in_closed_form(shift):
     # Pixels are 13 mm here: the middle of a slanted one may be beyond the tolerance from its corner.
     assert valid[inside & well_inside & shown].mean() > 0.97 and not valid[inside & outside].any()
     assert (inside & outside).any() == (shift > 0)
+
+
+def facing(depth, focal, shift=0.0):
+    """The triangle squarely before a camera `shift` pixels off, both ways: its tables, vertices, camera, G-buffer."""
+    tables, posed = triangle()[0], TRIANGLE + np.float32([0, 0, -depth])
+    view = cameras.from_focal(focal, (96, 96), (48.0 + shift, 48.0 + shift))
+    return tables, posed, view, figure.on_host(gbuffers.render(posed[None], tables.faces, view))
+
+
+@pytest.mark.parametrize("shift", [0.4, -0.4])
+def test_a_body_at_rest_seen_from_a_fraction_of_a_pixel_aside_is_valid(shift):
+    """Pixels of 20 mm, so points 11 mm aside of the pixel that shows them; weights in 255 steps add up to 2."""
+    tables, posed, view, gbuffer = facing(2.0, 100.0, shift)
+    target = facing(2.0, 100.0)[3]
+    found = lookup.look_up(tables, surface_of(tables, posed, view, gbuffer), target)
+    shown = gbuffers.covered(gbuffer) & gbuffers.covered(target)
+    assert shown.sum() > 300 and found.warp_mask[shown].all()
+
+
+@pytest.mark.parametrize(
+    ("depth", "focal", "millimetres"),
+    [
+        (2.0, 100.0, 14.2),
+        (4.0, 100.0, 28.4),
+        (2.0, 50.0, 28.4),
+        (1.0, 100.0, 10.0),
+        (2.0, 400.0, 10.0),
+    ],
+)
+def test_how_far_the_reference_may_be_off(depth, focal, millimetres):
+    """A reference that shows each point as many metres aside on the body: valid up to the limit, and no farther."""
+    tables, posed, view, gbuffer = facing(depth, focal)
+    surface = surface_of(tables, posed, view, gbuffer)
+    for off in (millimetres - 0.2, millimetres + 0.2):
+        steps = round(off / 1000 / float(gbuffers.quantum(tables.extent)))
+        aside = np.where(surface.anchor.label[..., None] > 0, surface.anchor.dense + np.uint16([steps, 0, 0]), 0)
+        other = dataclasses.replace(surface, anchor=dataclasses.replace(surface.anchor, dense=aside.astype(np.uint16)))
+        valid = lookup.look_up(tables, other, gbuffer).warp_mask[gbuffers.covered(gbuffer)]
+        assert len(valid) > 80 and (valid > 0).mean() == (off < millimetres)
 
 
 def test_what_the_reference_sees_from_behind_is_not_valid():

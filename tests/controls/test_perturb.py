@@ -279,6 +279,15 @@ def test_a_frame_comes_out_alike_in_any_company():
     np.testing.assert_array_equal(found, whole(clip, AMOUNT, np.random.default_rng(2))[rows])
 
 
+def test_mattes_of_one_clip_are_moved_alike_at_every_size():
+    way = []
+    for width in (64, 256):
+        before = ramp(width, width, frames=2)
+        way.append((edges(whole(before, AMOUNT, np.random.default_rng(9))) - edges(before)) * 256 / width)
+    coarse = way[1].reshape(2, 64, 4).mean(axis=-1)
+    assert np.abs(way[0] - coarse).mean() < 0.25 and np.std(coarse) > 0.2
+
+
 def test_one_clip_in_five_stays_exact(motion):
     short, model = dataclasses.replace(motion, **_first(motion)), model_file.default()
     found = [P.perturb(model, short, VIEW, AMOUNT, np.random.default_rng([7, seed])) for seed in range(200)]

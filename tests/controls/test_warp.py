@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from docs.figures import controls as figure
 from docs.figures import poses
+from tests.controls import pictures
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, raster, smplx
 from vlogger_jax.controls import gbuffer as gbuffers
@@ -72,8 +73,8 @@ def measure(model, reference, texture, yaw):
     """Decibels on valid pixels, and their share of the body's."""
     _, target = shoot(model, yaw)
     uv, valid = correspond(model, target, reference)
-    seen = texture(gbuffers.interpolate(reference.gbuffer, model.faces, model.v_template))[0]
-    true = texture(gbuffers.interpolate(target, model.faces, model.v_template))[0]
+    seen = texture(pictures.interpolate(reference.gbuffer, model.faces, model.v_template))[0]
+    true = texture(pictures.interpolate(target, model.faces, model.v_template))[0]
     error = (warps.sample(seen[..., None], uv)[..., 0] - true)[valid]
     return 10 * np.log10(255**2 / (error**2).mean()), valid.sum() / gbuffers.covered(target).sum()
 
@@ -129,7 +130,7 @@ def oracle(model, reference, target, uv):
     fine = cameras.crop(surface.camera, 0.0, 0.0, FINE, (SIZE * FINE, SIZE * FINE))
     pixels, depth = cameras.project(fine, surface.vertices[None])
     nearest = np.asarray(raster.rasterize(pixels, depth, model.faces, size=fine.size).depth[0])
-    world = gbuffers.interpolate(target, model.faces, surface.vertices)[0]
+    world = pictures.interpolate(target, model.faces, surface.vertices)[0]
     own = cameras.project(surface.camera, world.reshape(-1, 3))[1].reshape(SIZE, SIZE)
     column, row = np.clip((uv * FINE).astype(int), 0, SIZE * FINE - 1).transpose(2, 0, 1)
     hidden = nearest[row, column] < own - 0.004
@@ -141,7 +142,7 @@ def oracle(model, reference, target, uv):
 def test_the_mouth_is_not_taken_from_closed_lips(model, reference):
     _, target = shoot(model, 0, expression={"jawOpen": 0.8})
     _, valid = correspond(model, target, reference)
-    label = gbuffers.labels(target, model.labels)[0]
+    label = pictures.labels(target, model.labels)[0]
     inner = np.isin(label, [names.LABELS.index(name) for name in ("tongue", "lower teeth", "mouth cavity")])
     assert inner.sum() > 15
     assert not valid[inner].any()
@@ -154,7 +155,7 @@ def test_eyes_are_not_taken_from_shut_lids(model):
     blink = {"eyeBlinkLeft": 1, "eyeBlinkRight": 1}
     _, target = shoot(model, 0)
     _, valid = correspond(model, target, seen_as(model, *shoot(model, 0, expression=blink)))
-    eyes = np.isin(gbuffers.labels(target, model.labels)[0], [5, 6])
+    eyes = np.isin(pictures.labels(target, model.labels)[0], [5, 6])
     assert eyes.sum() > 20 and not valid[eyes].any()
 
 
@@ -211,8 +212,8 @@ def test_the_back_of_something_thin_is_not_taken_from_its_front():
         assert back.sum() > 1000
         # All else agrees: what the reference shows there is near on the body.
         column, row = np.clip(np.floor(uv[back]).astype(int), 0, 95).T
-        there = gbuffers.interpolate(gbuffer, BOX_FACES, positions)[0, row, column]
-        here = gbuffers.interpolate(target, BOX_FACES, positions)[back]
+        there = pictures.interpolate(gbuffer, BOX_FACES, positions)[0, row, column]
+        here = pictures.interpolate(target, BOX_FACES, positions)[back]
         near = np.linalg.norm(here - there, axis=-1) < warps.TOLERANCE
         assert (near & gbuffers.covered(gbuffer)[0, row, column]).mean() > 0.9
         assert not valid[back].any()

@@ -11,6 +11,7 @@ from data_pipelines import schema
 from data_pipelines.avatars.splits import Split
 from data_pipelines.recipe import Job, Shots, Unusable
 from data_pipelines.schema import Clip
+from tests.controls import pictures
 from vlogger_jax.audio.speech import Phoneme
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, smplx
@@ -84,7 +85,7 @@ class People:
         camera = cameras.crop(clip.camera, 0, 0, g / SIDE, (g, g))
         motion = smplx.frames_of(clip.motion, np.asarray(frames))
         seen = _render(body, motion, camera)
-        place = gbuffers.interpolate(seen, np.asarray(body.faces), gbuffers.canonical(body))
+        place = pictures.interpolate(seen, np.asarray(body.faces), gbuffers.canonical(body))
         covered, behind = gbuffers.covered(seen), self._rng(job).integers(0, 256, 3)
         picture = np.where(covered[..., None], 127.5 + 127.5 * place, behind).astype(np.uint8)
         larger = size // g

@@ -36,9 +36,9 @@ class Small:
     frames: int = 20
     dies: int | None = None
     broken: tuple[int, str] | None = None
+    licence: str = "CC0-1.0"
 
     name = "small"
-    licence = "CC0-1.0"
     fps = 24.0
 
     def settings(self) -> dict[str, Any]:

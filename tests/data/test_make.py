@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from data_pipelines import build, features, manifest, running, schema
-from data_pipelines.make import Order, make
+from data_pipelines.make import STORE, Request, make
 from data_pipelines.plan import Plan
 from data_pipelines.running import Beam
 from tests.data.small import Small
@@ -25,10 +25,10 @@ COUNTS = {"train": 5, "test": 2}
 PLAN = Plan(12, 4)
 
 
-def order(out, sizes=(16,), **options):
+def request(out, sizes=(16,), **options):
     out.mkdir(exist_ok=True)
     recipe = Small(**{"counts": COUNTS, "notes": out / "notes", **options})
-    return Order(recipe, out, sizes, PLAN, 2, "made in a test")
+    return Request(recipe, out, sizes, PLAN, 2, "made in a test")
 
 
 def notes(out):
@@ -45,7 +45,7 @@ def records(folder):
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     out = tmp_path_factory.mktemp("unbroken")
-    return make(order(out), Beam())[0]
+    return make(request(out), Beam())[0]
 
 
 def test_what_is_made_is_what_was_asked_for(unbroken):
@@ -70,13 +70,13 @@ def test_what_is_made_is_what_was_asked_for(unbroken):
 def test_made_again_nothing_is_made(unbroken):
     before = notes(unbroken.parent)
     assert set(before.values()) == {1}
-    make(order(unbroken.parent), Beam())
+    make(request(unbroken.parent), Beam())
     assert notes(unbroken.parent) == before
 
 
 def test_a_size_is_added_later_without_making_clips_again(tmp_path):
-    make(order(tmp_path, sizes=()), Beam())
-    folder, known = make(order(tmp_path, sizes=(16, 24)), Beam())
+    make(request(tmp_path, sizes=()), Beam())
+    folder, known = make(request(tmp_path, sizes=(16, 24)), Beam())
     assert set(known.configs) == {"clips", "frames_16", "frames_24"}
     assert notes(tmp_path)["clip train 0"] == 1 and notes(tmp_path)["shots train 0"] == 2
     assert not list((folder / "cache").rglob("*shots*")) and len(list((folder / "cache").rglob("*.safetensors"))) == 7
@@ -88,8 +88,8 @@ def run(out, workers, **options):
 from pathlib import Path
 from data_pipelines.make import make
 from data_pipelines.running import Beam
-from tests.data.test_make import order
-make(order(Path({str(out)!r}), **{options!r}), Beam({workers}))
+from tests.data.test_make import request
+make(request(Path({str(out)!r}), **{options!r}), Beam({workers}))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     return done.returncode, done.stderr
@@ -100,7 +100,7 @@ def test_killed_and_run_again_it_makes_the_same_and_nothing_twice(tmp_path, unbr
     assert code == -9
     made = notes(tmp_path)
     assert made["shots train 2"] == 1 and made["shots train 4"] == 0
-    make(order(tmp_path), Beam())
+    make(request(tmp_path), Beam())
     again = notes(tmp_path)
     assert again.pop("shots train 3") == 2, "it was being made"
     assert set(again.values()) == {1}
@@ -127,17 +127,17 @@ def raw(folder, kind, split):
 
 
 def test_an_unusable_clip_is_left_out_and_counted(tmp_path):
-    folder, known = make(order(tmp_path, broken=(1, "unusable")), Beam())
+    folder, known = make(request(tmp_path, broken=(1, "unusable")), Beam())
     assert known.splits["train"] == manifest.Part(4, ((1, 20), (1, 22), (1, 20), (1, 21)), {"no face": 1})
     clips = features.read(folder, "clips", "train")
     assert [schema.clip_of(clips[i]).identity for i in range(4)] == ["train 0", "train 2", "train 3", "train 4"]
-    make(order(tmp_path, broken=(1, "unusable")), Beam())
+    make(request(tmp_path, broken=(1, "unusable")), Beam())
     assert notes(tmp_path)["clip train 1"] == 1, "that it is unusable is remembered"
 
 
 def test_a_clip_that_cannot_be_made_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match=r"it is broken\. Mend it"):
-        make(order(tmp_path, broken=(1, "fails")), Beam())
+        make(request(tmp_path, broken=(1, "fails")), Beam())
     assert not (tmp_path / "small" / manifest.NAME).exists()
 
 
@@ -148,38 +148,106 @@ def test_and_so_it_is_in_another_process(tmp_path):
 
 def test_if_no_clip_is_usable_it_says_why(tmp_path):
     with pytest.raises(UserError, match="1 x no face"):
-        make(order(tmp_path, counts={"train": 1}, broken=(0, "unusable")), Beam())
+        make(request(tmp_path, counts={"train": 1}, broken=(0, "unusable")), Beam())
 
 
 def test_other_settings_do_not_go_into_the_same_folder(unbroken):
     before = records(unbroken)
     for other in (
-        order(unbroken.parent, frames=24),
-        order(unbroken.parent, counts={"train": 6, "test": 2}),
-        dataclasses.replace(order(unbroken.parent), plan=Plan(8)),
+        request(unbroken.parent, frames=24),
+        request(unbroken.parent, counts={"train": 6, "test": 2}),
+        dataclasses.replace(request(unbroken.parent), plan=Plan(8)),
     ):
         with pytest.raises(UserError, match="other settings"):
             make(other, Beam())
     assert records(unbroken) == before
 
 
+@pytest.fixture
+def copied(unbroken, tmp_path):
+    return Path(shutil.copytree(unbroken, tmp_path / "copied"))
+
+
+def test_what_is_not_ours_is_never_removed(tmp_path):
+    """A folder of videos that has the name of a config, say."""
+    film = tmp_path / "small" / "clips" / "film.mp4"
+    film.parent.mkdir(parents=True)
+    film.write_bytes(b"mine")
+    with pytest.raises(UserError, match="film"):
+        make(request(tmp_path), Beam())
+    assert film.read_bytes() == b"mine"
+
+
+def test_records_that_the_manifest_does_not_vouch_for_are_made_again(tmp_path, unbroken):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    shutil.copytree(unbroken / "frames_16", folder / "frames_16")
+    make(request(tmp_path), Beam())
+    assert records(folder) == records(unbroken)
+
+
+def test_a_file_that_is_lost_is_made_again(copied, caplog):
+    (copied / "frames_16").rename(copied / "frames")
+    out = copied.parent
+    (out / "small").symlink_to(copied)
+    make(request(out), Beam())
+    assert "frames_16 are made again" in caplog.text
+    manifest.check_content(copied, manifest.load(copied).files, lambda done: None)
+
+
+def test_two_builds_in_one_folder_are_refused(tmp_path):
+    store = tmp_path / "small" / STORE
+    store.mkdir(parents=True)
+    with running.alone(store), pytest.raises(UserError, match="another process"):
+        make(request(tmp_path), Beam())
+    make(request(tmp_path, counts={"train": 1}), Beam())
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"frames": 24}, "frames"),
+        ({"counts": {"train": 6, "test": 2}}, "jobs"),
+        ({"licence": "mine"}, "licence"),
+    ],
+)
+def test_the_setting_that_differs_is_named(unbroken, other, named):
+    with pytest.raises(UserError, match=named):
+        make(request(unbroken.parent, **other), Beam())
+
+
+def test_which_pictures_may_be_decided_after_clips(tmp_path):
+    make(request(tmp_path, sizes=()), Beam())
+    _, known = make(dataclasses.replace(request(tmp_path), plan=Plan(8)), Beam())
+    assert known.plan == Plan(8) and "frames_16" in known.configs
+    make(dataclasses.replace(request(tmp_path, sizes=()), plan=Plan()), Beam())
+
+
+@pytest.mark.parametrize(
+    "options", ["gibberish", "--runner='Flink", "--runner=NoSuchRunner", "--direct_num_workers=banana"]
+)
+def test_impossible_options_of_beam_are_one_line(options):
+    with pytest.raises(UserError, match="--beam"):
+        Beam(2, options).pipeline_options()
+
+
 @pytest.mark.parametrize("frames", [200, 20], ids=["a finished clip", "a file of records"])
 def test_a_full_disk_is_a_user_error(tmp_path, small_disk, frames):
     with pytest.raises(UserError, match=r"(?i)too large|full"):
-        make(dataclasses.replace(order(tmp_path, frames=frames), shards=1), Beam())
+        make(dataclasses.replace(request(tmp_path, frames=frames), shards=1), Beam())
     assert not (tmp_path / "small" / manifest.NAME).exists()
 
 
 def test_a_folder_that_cannot_be_is_a_user_error(tmp_path):
     (tmp_path / "small").write_text("a file")
     with pytest.raises(UserError, match="cannot be made"):
-        make(order(tmp_path), Beam())
+        make(request(tmp_path), Beam())
 
 
 @pytest.mark.parametrize("wrong", [{"sizes": (8,)}, {"sizes": (2048,)}, {"shards": 0}])
 def test_impossible_orders_are_refused(tmp_path, wrong):
     with pytest.raises(UserError):
-        make(dataclasses.replace(order(tmp_path), **wrong), Beam())
+        make(dataclasses.replace(request(tmp_path), **wrong), Beam())
 
 
 def test_workers_are_counted_from_one():
@@ -226,11 +294,6 @@ def test_nor_is_half_a_manifest(tmp_path, text):
         manifest.load(tmp_path)
     with pytest.raises(UserError, match="No such file"):
         manifest.load(tmp_path / "nowhere")
-
-
-@pytest.fixture
-def copied(unbroken, tmp_path):
-    return Path(shutil.copytree(unbroken, tmp_path / "copied"))
 
 
 def flip(path):

@@ -14,7 +14,6 @@ import pytest
 
 from data_pipelines import build, features, manifest, mentor_synth, schema
 from data_pipelines.avatars import perform as performing
-from data_pipelines.avatars import splits
 from data_pipelines.avatars.photograph import Photographs
 from data_pipelines.mentor_synth import MentorSynth
 from vlogger_jax import console
@@ -127,12 +126,6 @@ def blank(performance, frame_ids, size):
     return Photographs(frames=frames, gbuffer=gbuffer, matte=matte)
 
 
-def test_one_clip_in_five_is_exact():
-    """Of the generator's own draw, without pictures."""
-    drawn = [splits.generator(5, i, "train", "perturb").uniform() for i in range(400)]
-    assert np.mean(np.array(drawn) < RECIPE.perturbation.exact) == pytest.approx(0.2, abs=0.06)
-
-
 @pytest.mark.parametrize(
     "wrong", [{"clips": {"train": 0}}, {"clips": {}}, {"clips": {"train": -1}}, {"frames": 0}, {"seed": -1}]
 )
@@ -176,6 +169,17 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, capsys):
     assert [schema.clip_of(clips[i]).identity for i in range(2)] == ["validation-0-0", "validation-0-1"]
 
 
+def test_other_processes_make_the_same(tmp_path):
+    """Theirs have other numbers of threads, and sums depend on those."""
+    line = "mentor_synth --clips 3 --validation 1 --test 0 --seconds 1 --frames none --workers"
+    for workers in "12":
+        assert console.outcome(build.app, command(f"{line} {workers}", tmp_path / workers), "build") == 0
+    one, two = (manifest.load(tmp_path / workers / "mentor_synth") for workers in "12")
+    assert [file.sha256 for name, file in one.files.items() if "array" in name] == [
+        file.sha256 for name, file in two.files.items() if "array" in name
+    ]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -190,6 +194,8 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, capsys):
         "mentor_synth --clips 0",
         "mentor_synth --clips -1",
         "mentor_synth --clips 1 --seconds 0",
+        "mentor_synth --clips 1 --seconds nan",
+        "mentor_synth --clips 1 --seconds inf",
         "mentor_synth --clips 1 --seed -1",
         "mentor_synth --clips x",
         "mentor_synth",

@@ -46,7 +46,7 @@ def test_a_clip_comes_back_from_bytes(model):
 
 def test_a_chunk_comes_back_from_bytes(model, chunk):
     kind = features.frames(32, model.num_betas, model.num_expression)
-    example = kind.serialize_example(finish.given(schema.chunk_values(chunk)))
+    example = kind.serialize_example(finish.as_files(schema.chunk_values(chunk)))
     kept = {"image": features.Encoded(), "matte": features.Encoded()}
     back = schema.chunk_of(kind.deserialize_example_np(example, decoders=kept))
     for name in ("image", "matte", "gbuffer", "exact", "chunk", "identity"):
@@ -58,7 +58,7 @@ def test_a_chunk_comes_back_from_bytes(model, chunk):
 
 def test_tfds_users_get_pictures(model, chunk):
     kind = features.frames(32, model.num_betas, model.num_expression)
-    example = kind.deserialize_example_np(kind.serialize_example(finish.given(schema.chunk_values(chunk))))
+    example = kind.deserialize_example_np(kind.serialize_example(finish.as_files(schema.chunk_values(chunk))))
     images, mattes = np.stack(list(example["image"])), np.stack(list(example["matte"]))
     assert images.shape == (2, 32, 32, 3) and mattes.shape == (2, 32, 32, 1)
     np.testing.assert_array_equal(mattes[:, 0, 0, 0], [12, 13])
@@ -99,6 +99,10 @@ def _changed(values, path, change):
         ("phonemes", lambda rows: {}),
         ("about", lambda text: "{"),
         ("camera.principal", lambda rows: rows[:1]),
+        ("camera.principal", lambda rows: rows * np.nan),
+        ("camera.focal", lambda focal: -focal),
+        ("camera.focal", lambda focal: float("inf")),
+        ("quality.torso", lambda rows: rows * np.nan),
     ],
 )
 def test_a_clip_whose_parts_differ_is_bad(path, change):

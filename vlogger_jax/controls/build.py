@@ -12,7 +12,7 @@ from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Camera, Controls, GBuffer, record
 from vlogger_jax.core.typing import Array, Float, UInt8
 
-__all__ = ["Reference", "Tables", "build", "full_composite", "reference", "tables"]
+__all__ = ["Reference", "Tables", "build", "reference", "tables"]
 
 
 @record
@@ -69,19 +69,3 @@ def build(body: Tables, source: Reference, target: GBuffer, size: tuple[int, int
     """
     whole = complete.complete(source.portrait, lookup.look_up(body, source.surface, target))
     return whole if size is None else complete.reduce(whole, size)
-
-
-def full_composite(
-    body: Tables, source: Reference, target: GBuffer, image: UInt8[Array, "_ _ 3"], matte: UInt8[Array, "_ _"]
-) -> tuple[UInt8[Array, "t r s 3"], UInt8[Array, "t r s"]]:
-    """The composite and matte with all the pixels that the reference has.
-
-    Args:
-        image, matte: the reference at a whole number of times the G-buffers' size.
-
-    Raises:
-        UserError: if they are of another size, or the reference is.
-    """
-    portrait = complete.portrait(source.surface.anchor, body.extent, image, matte)
-    whole = complete.complete(portrait, lookup.look_up(body, source.surface, target))
-    return whole.composite, whole.matte

@@ -64,9 +64,8 @@ def cut_matte(
     """The square of a matte that is smaller than its picture, which has the size `of` (height, width)."""
     x0, y0, side = square
     scale = np.float32((matte.shape[1] / of[1], matte.shape[0] / of[0]))
-    finer = math.ceil(
-        max(1.0, side * float(scale.max()) / size)
-    )  # samples to a side of each pixel, so that none is skipped
+    # Samples to a side of each pixel, so that none of the matte's is skipped.
+    finer = math.ceil(max(1.0, side * float(scale.max()) / size))
     where = grid.centres(finer * size, finer * size, _FLOAT) * np.float32(side / (finer * size))
     sampled = warp.sample(matte[..., None].astype(np.float32), (where + np.float32((x0, y0))) * scale)
     return np.round(grid.mean(sampled, (size, size))[..., 0]).clip(0, 255).astype(np.uint8)

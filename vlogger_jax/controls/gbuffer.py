@@ -33,33 +33,6 @@ def covered(gbuffer: GBuffer) -> Bool[Array, "*b t h w"]:
     return gbuffer.face_index != BACKGROUND
 
 
-def corners(gbuffer: GBuffer, faces: Int[Array, "f 3"]) -> Int[Array, "*b t h w 3"]:
-    """The three vertices of the face that each pixel sees; those of face 0 in the background."""
-    xp = namespace(gbuffer.face_index)
-    return xp.asarray(faces)[xp.where(covered(gbuffer), gbuffer.face_index, 0).astype("int32")]
-
-
-def weights(gbuffer: GBuffer) -> Float[Array, "*b t h w 3"]:
-    """Barycentric weights of `corners`, perspective-correct; they sum to 1."""
-    xp = namespace(gbuffer.bary)
-    others = gbuffer.bary.astype("float32") / FULL
-    return xp.concatenate([1.0 - others.sum(axis=-1, keepdims=True), others], axis=-1)
-
-
-def interpolate(
-    gbuffer: GBuffer, faces: Int[Array, "f 3"], values: Float[Array, "v c"] | Float[Array, "t v c"]
-) -> Float[Array, "t h w c"]:
-    """Values of vertices at every pixel, the same for all frames or frame by frame; 0 in the background."""
-    xp = namespace(gbuffer.bary, values)
-    index, weight = corners(gbuffer, faces), weights(gbuffer)
-    if values.ndim == 3:
-        frame = xp.arange(index.shape[0]).reshape(-1, 1, 1, 1)
-        found = xp.asarray(values)[frame, index]
-    else:
-        found = xp.asarray(values)[index]
-    return (found * weight[..., None]).sum(axis=-2) * covered(gbuffer)[..., None]
-
-
 @record
 class Extent:
     """How large the body as such is, and where: what takes canonical positions back to metres.
@@ -104,11 +77,3 @@ def pack_dense(values: Float[Array, "*b 3"]) -> UInt16[Array, "*b 3"]:
 def unpack_dense(packed: UInt16[Array, "*b 3"]) -> Float[Array, "*b 3"]:
     """The inverse of `pack_dense`."""
     return packed.astype("float32") / _HALF - 1.0
-
-
-def labels(gbuffer: GBuffer, face_labels: Int[Array, "f"]) -> Int[Array, "*b t h w"]:
-    """The label of the face that each pixel sees, 0 in the background."""
-    xp = namespace(gbuffer.face_index)
-    inside = covered(gbuffer)
-    found = xp.asarray(face_labels)[xp.where(inside, gbuffer.face_index, 0).astype("int32")]
-    return xp.where(inside, found, 0)

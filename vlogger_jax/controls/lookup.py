@@ -115,9 +115,10 @@ def anchor(body: Tables, gbuffer: GBuffer) -> Anchor:
 def look_up(body: Tables, surface: Surface, target: GBuffer) -> Lookup:
     """Look up every frame of `target`.
 
-    The reference shows a pixel's point if its own G-buffer, where that point lies in it, holds a point of the body
-    within `warp.TOLERANCE`, of the same kind (skin, inside of the mouth, eyeball), on a face turned towards the
-    reference's camera.
+    The reference shows a pixel's point if its own G-buffer, where that point lies in it, holds a point of the body of
+    the same kind (skin, inside of the mouth, eyeball) near it, on a face turned towards the reference's camera. Near is
+    within `warp.TOLERANCE`; or, where the reference's pixels are so large that a point may be farther than that from
+    what its own pixel holds at the centre, within `warp.OFF_CENTRE` of such a pixel at the point's depth.
 
     Args:
         target: G-buffers of the new frames, of the reference's size.
@@ -141,7 +142,9 @@ def look_up(body: Tables, surface: Surface, target: GBuffer) -> Lookup:
     column, row = (xp.floor(pixels[:, k]).astype("int32") for k in (0, 1))
     shown = (column >= 0) & (column < w) & (row >= 0) & (row < h)
     there = xp.clip(row, 0, h - 1) * w + xp.clip(column, 0, w - 1)
-    shown = shown & _same(body.extent, surface.anchor, there, dense, label) & _facing(corners)
+    limit = xp.maximum(warps.TOLERANCE, warps.OFF_CENTRE * point[:, 2] / surface.camera.focal)
+    near = _near(surface.anchor, there, dense, limit / gbuffers.quantum(body.extent))
+    shown = shown & near & _same_kind(surface.anchor, there, label) & _facing(corners)
     steps = xp.clip(pixels * xp.asarray((STEPS / w, STEPS / h), dtype="float32"), 0, STEPS)
     return Lookup(
         dense=_spread(seen, dense),
@@ -227,16 +230,20 @@ def _pixels(camera: Camera, local: Float[Array, "n 3"]) -> Float[Array, "n 2"]:
     return camera.focal * local[:, :2] / xp.maximum(local[:, 2:], cameras.MIN_DEPTH) + camera.principal
 
 
-def _same(extent: gbuffers.Extent, reference: Anchor, there: Array, dense: Array, label: Array) -> Bool[Array, "n"]:
-    """Whether the pixels `there` of the reference show about the same points of the body, and the same kind."""
-    xp = namespace(dense, label)
+def _near(reference: Anchor, there: Array, dense: Array, limit: Array) -> Bool[Array, "n"]:
+    """Whether the pixels `there` of the reference hold points of the body within `limit` [n], in steps of `dense`."""
+    xp = namespace(dense)
     other = xp.take(xp.asarray(reference.dense).reshape(-1, 3), there, axis=0, mode="clip")
-    other_label = xp.take(xp.asarray(reference.label).reshape(-1), there, mode="clip")
-    kinds = xp.asarray(warps.KINDS, dtype="uint8")
-    same_kind = xp.take(kinds, other_label, mode="clip") == xp.take(kinds, label, mode="clip")
     x, y, z = ((dense.astype("float32") - other.astype("float32"))[:, k] for k in range(3))
-    near = x * x + y * y + z * z < (warps.TOLERANCE / gbuffers.quantum(extent)) ** 2
-    return near & same_kind & (other_label > 0)
+    return x * x + y * y + z * z < limit * limit
+
+
+def _same_kind(reference: Anchor, there: Array, label: Array) -> Bool[Array, "n"]:
+    """Whether the pixels `there` of the reference show body, and of these labels' kinds."""
+    xp = namespace(label)
+    other = xp.take(xp.asarray(reference.label).reshape(-1), there, mode="clip")
+    kinds = xp.asarray(warps.KINDS, dtype="uint8")
+    return (xp.take(kinds, other, mode="clip") == xp.take(kinds, label, mode="clip")) & (other > 0)
 
 
 def _facing(corners: list[Array]) -> Bool[Array, "n"]:

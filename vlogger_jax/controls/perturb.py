@@ -19,6 +19,8 @@ from vlogger_jax.core.records import Camera, Motion
 from vlogger_jax.core.typing import Int, UInt8
 
 _NECK, _HEAD = (names.JOINTS.index(name) for name in ("neck", "head"))
+_GRID = 16
+"""Errors of a matte's edge along each side, interpolated between."""
 _SPINE = np.isin(names.JOINTS[1:22], ("spine1", "spine2", "spine3", "neck"))[:, None]
 _EYES = [names.JOINTS.index(f"{side}_eye") for side in ("left", "right")]
 
@@ -145,10 +147,10 @@ def perturb_matte(
     frames, h, w = matte.shape
     if not frames:
         return matte
-    unit = w / 256
-    coarse = _error((length, max(h // 16, 2), max(w // 16, 2)), amount, rng)[rows]
-    ragged = ndimage.zoom(coarse, (1, h / coarse.shape[1], w / coarse.shape[2]), order=1)
-    shift = unit * (amount.matte * rng.standard_normal() + amount.ragged * ragged)
+    even = amount.matte * rng.standard_normal()
+    coarse = _error((length, _GRID, _GRID), amount, rng)[rows]  # the same for pictures of any size
+    ragged = ndimage.zoom(coarse, (1, h / _GRID, w / _GRID), order=1)
+    shift = w / 256 * (even + amount.ragged * ragged)
     return np.stack([_shifted(*each) for each in zip(matte, shift, strict=True)])
 
 

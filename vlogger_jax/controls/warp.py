@@ -8,7 +8,12 @@ from vlogger_jax.body import names
 from vlogger_jax.core.typing import Array, Float, namespace
 
 TOLERANCE = 0.010
-"""Metres on the body between a pixel's point and the one the reference shows there, up to which they are the same."""
+"""Metres on the body between a pixel's point and the one the reference shows there, up to which they are the same.
+
+At least: where pixels are large, up to `OFF_CENTRE` of one."""
+
+OFF_CENTRE = 0.71
+"""Pixels between a point and the centre of the pixel that it lies in, at most: half a pixel's diagonal."""
 
 _KIND = {  # what lies behind lips and lids is near them on the body, but is not them
     **dict.fromkeys(("upper teeth", "lower teeth", "tongue", "mouth cavity"), 1),

@@ -7,8 +7,8 @@ import pytest
 
 from data_pipelines import schema
 from data_pipelines.video_folder.recipe import VideoFolder
+from tests.controls import pictures
 from vlogger_jax.body import names
-from vlogger_jax.controls import gbuffer as gbuffers
 from vlogger_jax.fit import landmarks as marks
 from vlogger_jax.fit import points
 
@@ -31,7 +31,7 @@ def test_a_short_piece(media, name, tmp_path):
     schema.clip_values(clip)
 
     shots = recipe.shots(job, clip, [0, FRAMES - 1], 256)
-    labels = gbuffers.labels(shots.gbuffer, recipe.body().labels)
+    labels = pictures.labels(shots.gbuffer, recipe.body().labels)
     face = np.isin(labels, FACE)
     assert shots.matte[face].mean() > 0.97 * 255, "the face is the person"
     assert 20 < shots.matte[labels == 0].mean() < 200, "not all of the picture is"

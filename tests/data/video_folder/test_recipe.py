@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import math
 import pickle
 from fractions import Fraction
 
@@ -125,6 +126,27 @@ def test_a_clip_and_its_pictures_are_of_the_same_frames(recipe):
     joints = smplx.pose(recipe.body(), clip.motion).joints
     whole = cameras.project(cameras.from_focal(100.0, made.SIZE), joints)[0]
     np.testing.assert_allclose(cameras.project(clip.camera, joints)[0], whole - (x0, y0), atol=1e-3)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "json"])
+def test_a_damaged_fit_is_made_again(recipe, caplog, suffix):
+    made.plain(recipe.folder / "a.mp4", 24)
+    job = only(recipe)
+    before = recipe.clip(job)
+    [path] = recipe.workspace.glob(f"*.{suffix}")
+    path.write_bytes(path.read_bytes()[:5])
+    take._load.cache_clear()
+    again = recipe.clip(job)
+    assert "fitted again" in caplog.text
+    np.testing.assert_array_equal(again.motion.body_pose, before.motion.body_pose)
+
+
+@pytest.mark.parametrize("wrong", [{"validation": math.nan}, {"test": math.nan}, {"seconds": math.nan}])
+def test_what_is_no_number_is_refused(recipe, wrong):
+    with pytest.raises(UserError):
+        dataclasses.replace(recipe, **wrong)
+    with pytest.raises(UserError):
+        take.Limits(hands=math.nan)
 
 
 def test_a_later_piece(recipe):
