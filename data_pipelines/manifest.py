@@ -169,7 +169,7 @@ def load(folder: str | Path) -> Manifest:
 
 
 def check_files(folder: str | Path, files: Mapping[str, File]) -> None:
-    """Refuse files that are not all there, as large as they were written.
+    """Refuse files that are not all there, as large as they were written; of small ones, the content too.
 
     Args:
         files: name, relative to `folder` -> size and checksum.
@@ -185,6 +185,9 @@ def check_files(folder: str | Path, files: Mapping[str, File]) -> None:
             raise UserError(f"{path} is missing", _COPY) from error
         if size != known.bytes:
             raise UserError(f"{path} has {size} bytes, was written with {known.bytes}", _COPY)
+        # Records have checksums of their own; what says how to read them has not.
+        if path.suffix == ".json" and checksum(path) != known.sha256:
+            raise _damaged(path)
 
 
 def check_content(folder: str | Path, files: Mapping[str, File], report: Callable[[float], None]) -> None:
@@ -202,9 +205,13 @@ def check_content(folder: str | Path, files: Mapping[str, File], report: Callabl
     for name, known in files.items():
         path = Path(folder) / name
         if checksum(path) != known.sha256:
-            raise UserError(f"{path} is damaged: its checksum is not that of the manifest", _COPY)
+            raise _damaged(path)
         done += known.bytes
         report(done / max(total, 1))
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path} is damaged: its checksum is not that of the manifest", _COPY)
 
 
 def checksum(path: Path) -> str:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import tensorflow_datasets as tfds
 
 from data_pipelines import features, finish, manifest, schema
 from data_pipelines.manifest import Manifest
@@ -37,7 +38,7 @@ class DataSet:
             UserError: if they are not in this data set, or a file of theirs is missing or has another size.
         """
         lengths = self.manifest.table(split).lengths
-        return Clips(self._records(finish.CLIPS, split, len(lengths)), self.manifest.body, lengths)
+        return Clips(self._records(finish.CLIPS, split, len(lengths)), _common(self.manifest, split), lengths)
 
     def chunks(self, size: int, split: str) -> "Chunks":
         """The chunks of a split, with pictures of `size` pixels, in order.
@@ -46,7 +47,8 @@ class DataSet:
             UserError: as `clips`.
         """
         kind, table = finish.frames_config(size), self.manifest.table(split)
-        return Chunks(self._records(kind, split, int(table.first_chunk[-1])), self.manifest.body, size, table)
+        records = self._records(kind, split, int(table.first_chunk[-1]))
+        return Chunks(records, _common(self.manifest, split), size, table)
 
     def _records(self, kind: str, split: str, count: int) -> "Records":
         if kind not in self.manifest.configs:
@@ -69,7 +71,7 @@ def open(folder: str | Path, body: BodyModel | None = None) -> DataSet:
         body: that its motions are of; None: the default body.
 
     Raises:
-        UserError: if there is no data set, or it is of another body.
+        UserError: if there is no data set, or it is of another body, or of one with other coefficients.
     """
     known = manifest.load(folder)
     body = model_file.default() if body is None else body
@@ -78,7 +80,32 @@ def open(folder: str | Path, body: BodyModel | None = None) -> DataSet:
             f"{folder} is of the body {known.body!r}, but the body in use is {body.name!r}",
             "Load the body model that the data set was made with",
         )
+    if (body.num_betas, body.num_expression) != (known.betas, known.expressions):
+        raise UserError(
+            f"{folder} has {known.betas} coefficients of shape and {known.expressions} of expression, "
+            f"but the body in use has {body.num_betas} and {body.num_expression}",
+            "Load the body model with as many as the data set was made with",
+        )
     return DataSet(Path(folder), known, body)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What TFDS gives to read examples from.
+
+    Attributes:
+        dataset_info: says in which files they lie.
+        split: its name.
+    """
+
+    dataset_info: tfds.core.DatasetInfo
+    split: str
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """The values of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +118,7 @@ class Records:
     """
 
     place: str
-    source: Sequence
+    source: Source
 
     def __len__(self) -> int:
         return len(self.source)
@@ -126,17 +153,35 @@ class Records:
         return "none of its files"
 
 
+@dataclass(frozen=True)
+class Common:
+    """What every example of a split has.
+
+    Attributes:
+        origin: `Manifest.origin`.
+        fps: frames/s.
+        body: of its motion.
+        betas, expressions: coefficients of that.
+    """
+
+    origin: str
+    fps: float
+    body: str
+    betas: int
+    expressions: int
+
+
 @dataclass(frozen=True, eq=False)
 class Clips(Sequence):
     """The clips of a split.
 
     Attributes:
-        body: that they are of.
+        common: to all of them.
         lengths: frames of each.
     """
 
     records: Records
-    body: str
+    common: Common
     lengths: Int[np.ndarray, "n"]
 
     def __len__(self) -> int:
@@ -153,8 +198,8 @@ class Clips(Sequence):
             clip = schema.clip_of(values)
         except BadExample as error:
             raise self.records.bad(number, f"is damaged: {error.what}") from error
+        _expect_common(self.records, number, clip, self.common)
         _expect(self.records, number, "the clip", clip.clip, number)
-        _expect(self.records, number, "the body", clip.motion.body, self.body)
         _expect(self.records, number, "the number of frames", len(clip.motion.transl), int(self.lengths[number]))
         return clip
 
@@ -164,13 +209,13 @@ class Chunks(Sequence):
     """The chunks of a split.
 
     Attributes:
-        body: that they are of.
+        common: to all of them.
         size: of the pictures, pixels.
         table: where each frame is.
     """
 
     records: Records
-    body: str
+    common: Common
     size: int
     table: Table
 
@@ -195,12 +240,27 @@ class Chunks(Sequence):
         clip = int(np.searchsorted(self.table.first_chunk, number, side="right")) - 1
         nth = number - int(self.table.first_chunk[clip])
         frames = self.table.plan.chunks(int(self.table.lengths[clip]))[nth]
+        _expect_common(self.records, number, chunk, self.common)
         _expect(self.records, number, "the clip", chunk.clip, clip)
         _expect(self.records, number, "the chunk", chunk.chunk, nth)
         _expect(self.records, number, "the frames", chunk.frame.tolist(), list(frames))
-        _expect(self.records, number, "the body", chunk.motion.body, self.body)
         _expect(self.records, number, "the G-buffers' size", chunk.camera.size[0], schema.gbuffer_size(self.size))
         return chunk
+
+
+def _common(known: Manifest, split: str) -> Common:
+    return Common(
+        origin=known.origin(split), fps=known.fps, body=known.body, betas=known.betas, expressions=known.expressions
+    )
+
+
+def _expect_common(records: Records, number: int, example: Clip | Chunk, common: Common) -> None:
+    motion = example.motion
+    _expect(records, number, "the origin", example.origin, common.origin)
+    _expect(records, number, "the body", motion.body, common.body)
+    _expect(records, number, "the frame rate", np.float32(motion.fps), np.float32(common.fps))  # as it is stored
+    _expect(records, number, "the number of shape coefficients", motion.betas.shape[-1], common.betas)
+    _expect(records, number, "the number of expression coefficients", motion.expression.shape[-1], common.expressions)
 
 
 def _expect(records: Records, number: int, what: str, found: Any, wanted: Any) -> None:

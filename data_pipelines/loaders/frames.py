@@ -32,12 +32,19 @@ class Frames:
     Attributes:
         size: of the pictures, pixels.
         count: frames that follow each other.
-        far: frames between them and the reference, at least; the farthest of shorter clips.
+        far: of the reference from them, in frames, at least; in shorter clips as far as can be, never one of them.
     """
 
     size: int
     count: int = 1
     far: int = 24
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.count < 1 or self.far < 0:
+            raise UserError(
+                f"{self.count} frames of {self.size} pixels, a reference {self.far} frames from them",
+                "Give 1 or more for `count` and `size`, and 0 or more for `far`",
+            )
 
 
 def conditioned(
@@ -114,12 +121,13 @@ class FrameWindows:
         """Window `number`, and a reference far from it.
 
         Raises:
-            BadExample: if one of its records cannot be used.
+            BadExample: if one of its records cannot be used, or its clip has no other frame for the reference.
         """
         clip, window = stored.chosen(self.windows, number, rng)
         table = self.windows.table
         known = np.concatenate([np.asarray(run) for run in table.plan.runs(int(table.lengths[clip]))])
-        frame = int(rng.choice(stored.far_from(window, known, self.config.far)))
+        whose = f"clip {clip} of {self.chunks.records.place}"
+        frame = int(rng.choice(stored.far_from(window, known, self.config.far, whose)))
         *rows, last = stored.find(self.chunks, clip, [*window, frame])
         try:
             frames, target = stored.pictures(rows, self.config.size), self._gbuffers(rows)

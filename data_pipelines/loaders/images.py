@@ -23,6 +23,10 @@ class Images:
     size: int
     count: int = 1
 
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.count < 1:
+            raise UserError(f"{self.count} frames of {self.size} pixels", "Give 1 or more for each")
+
 
 @dataclass(frozen=True, eq=False)
 class ImageWindows:

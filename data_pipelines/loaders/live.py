@@ -93,7 +93,7 @@ class Photographs:
         """Any window of clip `number`, and a reference far from it.
 
         Raises:
-            BadExample: if the recipe leaves the clip out, it is shorter than a window, or shows no body.
+            BadExample: if the recipe leaves the clip out, it has not a frame more than a window, or shows no body.
         """
         clip, count = Clips(self.recipe, self.jobs)[number], self.config.count
         length = len(clip.motion.transl)
@@ -101,7 +101,7 @@ class Photographs:
             raise BadExample(f"clip {number} has {length} frames, not {count}", "Let it be replaced")
         start = int(rng.integers(length - count + 1))
         window = range(start, start + count)
-        frame = int(rng.choice(stored.far_from(window, np.arange(length), self.config.far)))
+        frame = int(rng.choice(stored.far_from(window, np.arange(length), self.config.far, f"clip {number}")))
         shots = self.recipe.shots(self.jobs[number], clip, [*window, frame], self.config.size)
         taken, reference = _rows(shots, slice(0, count)), _rows(shots, slice(count, count + 1))
         try:

@@ -1,5 +1,6 @@
 """Several streams as one, by weights."""
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ class Mixture:
 
     Attributes:
         streams: whose samples have the same shapes.
-        weights: shares, above 0; they need not sum to 1.
+        weights: shares, finite and above 0; they need not sum to 1.
         seed: 0 or more.
     """
 
@@ -34,11 +35,13 @@ class Mixture:
     seed: int
 
     def __post_init__(self) -> None:
-        if not self.streams or len(self.streams) != len(self.weights) or min(self.weights) <= 0 or self.seed < 0:
+        if not self.streams or len(self.streams) != len(self.weights) or self.seed < 0:
             raise UserError(
-                f"{len(self.streams)} data sets are to be mixed by the weights {self.weights}",
-                "Give each a weight above 0, and a seed of 0 or more",
+                f"{len(self.streams)} data sets are to be mixed by the weights {self.weights}, seed {self.seed}",
+                "Give each a weight, and a seed of 0 or more",
             )
+        if not (min(self.weights) > 0 and sum(self.weights) < math.inf):  # so written, neither is true of nan
+            raise UserError(f"the weights {self.weights} are no shares", "Give finite numbers above 0")
         if 0 in (counts := self._counts):
             raise UserError(f"the weights {self.weights} give {counts} of {BLOCK} samples", "Leave out the least")
         for other in self.streams[1:]:

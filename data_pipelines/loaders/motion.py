@@ -89,8 +89,10 @@ class MotionWindows:
 
         Raises:
             BadExample: if the clip cannot be read, or is silent.
+            UserError: if it is of another body: so are the others.
         """
         clip = self.clips[number]
+        self._check_body(clip)
         if (level := _level(clip.waveform)) < self.config.silent:
             raise BadExample(f"clip {number} ({clip.identity}) is silent: {level:.1e} of full scale", "Leave it out")
         frames, longest = len(clip.motion.transl), self.config.longest
@@ -111,6 +113,15 @@ class MotionWindows:
             "length": np.asarray(length, np.int32),
         }
 
+    def _check_body(self, clip: Clip) -> None:
+        motion, body = clip.motion, self.body
+        found = (motion.body, motion.betas.shape[-1], motion.expression.shape[-1])
+        if found != (wanted := (body.name, body.num_betas, body.num_expression)):
+            raise UserError(
+                f"clip {clip.clip} ({clip.identity}) is of the body {_named(*found)}, not {_named(*wanted)}",
+                "Give the body that the clips are of",
+            )
+
 
 def hear(
     waveform: Int[np.ndarray, "s"], fps: float | int, start: int, frames: int
@@ -127,6 +138,10 @@ def hear(
     heard = waveform[begin:end].astype(np.float32) / FULL_SCALE
     heard = np.pad(heard, (0, end - begin - len(heard)))
     return mel.mel(heard, fps).mel[start - first :][:frames]
+
+
+def _named(body: str, betas: int, expressions: int) -> str:
+    return f"{body!r} with {betas} coefficients of shape and {expressions} of expression"
 
 
 def _level(waveform: Int[np.ndarray, "s"]) -> float:

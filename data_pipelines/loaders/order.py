@@ -158,6 +158,10 @@ def batch(stream: Endless, order: Order, step: int) -> Sample:
 def batches(stream: Endless, order: Order, start: int = 0) -> grain.IterDataset:
     """The batches of this host from number `start` on, without end, made ahead by threads and worker processes.
 
+    A program that asks for worker processes must do so under `if __name__ == "__main__":`, since they import it; and
+    what they read must not draw on the device (`live.Photographs`). Of an iterator that is given up before its end,
+    grain leaves the batches made ahead in shared memory until the process ends.
+
     Iterating raises UserError where `batch` does.
     """
     if start < 0:

@@ -13,16 +13,34 @@ from vlogger_jax.media import encoded
 
 
 def chosen(windows: Windows, number: int, rng: np.random.Generator) -> tuple[int, range]:
-    """The clip and the frames of a window, which moves within what its run has to spare."""
+    """The clip and the frames of a window, moved from its place by up to half its length, within its run.
+
+    The places lie side by side in the middle of the run, so that over epochs a window begins at every frame it can.
+    Single frames stay: an epoch has each of them once.
+    """
     clip, run, nth = windows[number]
-    start = nth * windows.count + int(rng.integers(len(run) % windows.count + 1))
-    return clip, run[start : start + windows.count]
+    count, half = windows.count, windows.count // 2
+    place = len(run) % count // 2 + nth * count
+    start = min(max(place + int(rng.integers(-half, half + 1)), 0), len(run) - count)
+    return clip, run[start : start + count]
 
 
-def far_from(window: range, stored: Int[np.ndarray, "n"], far: int) -> Int[np.ndarray, "m"]:
-    """Those of the stored frames that are at least `far` frames from `window`; if none is, the farthest."""
+def far_from(window: range, stored: Int[np.ndarray, "n"], far: int, whose: str) -> Int[np.ndarray, "m"]:
+    """Those of the stored frames that are `far` frames or more from `window`; if none is, the farthest outside of it.
+
+    Args:
+        whose: what to call the clip.
+
+    Raises:
+        BadExample: if all of them are in the window.
+    """
     distance = np.maximum(window.start - stored, stored - (window.stop - 1))
-    return stored[distance >= min(far, distance.max())]
+    if (farthest := int(distance.max())) < 1:
+        raise BadExample(
+            f"{whose} has {len(stored)} frames, none outside of a window of {len(window)} for the reference",
+            "Store more frames of a clip (`--frames` and `--run` of the build), or ask for fewer",
+        )
+    return stored[distance >= max(1, min(far, farthest))]
 
 
 Row = tuple[Chunk, int]

@@ -21,8 +21,8 @@ def people() -> People:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, people: People) -> Path:
-    order = make.Order(people, tmp_path_factory.mktemp("data"), (SIZE,), Plan(), 2, "pytest")
-    return make.make(order, Beam())[0]
+    request = make.Request(people, tmp_path_factory.mktemp("data"), (SIZE,), Plan(), 2, "pytest")
+    return make.make(request, Beam())[0]
 
 
 @pytest.fixture(scope="session")

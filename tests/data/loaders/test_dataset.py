@@ -8,16 +8,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_pipelines import make
 from data_pipelines.loaders import dataset
 from data_pipelines.loaders.dataset import DataSet
 from data_pipelines.loaders.motion import Motions, MotionWindows
 from data_pipelines.loaders.order import Stream
+from data_pipelines.plan import Plan
+from data_pipelines.running import Beam
 from data_pipelines.schema import BadExample
 from tests.data.loaders.conftest import SIZE
 from tests.data.loaders.tampered import tampered
 from tests.data.people import People
 from vlogger_jax.body import model_file
+from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Clips alone, all of the same length, of two builds."""
+    people = [People({"validation": 2, "test": 2}, seed, shortest=24, longest=24) for seed in (0, 1)]
+    requests = [make.Request(each, tmp_path_factory.mktemp("twin"), (), Plan(), 1, "pytest") for each in people]
+    return [make.make(request, Beam())[0] for request in requests]
 
 
 @pytest.fixture
@@ -63,6 +75,21 @@ def test_another_body_is_refused(folder: Path):
     other = dataclasses.replace(model_file.default(), name="smplx-0123456789ab")
     with pytest.raises(UserError, match=r"is of the body 'default-v1', but the body in use is 'smplx-0123456789ab'"):
         dataset.open(folder, other)
+
+
+def with_fewer(*names: str) -> BodyModel:
+    """The default body without the last two of some directions."""
+    body = model_file.default()
+    return dataclasses.replace(body, **{name: getattr(body, name)[..., :-2] for name in names})
+
+
+def test_a_body_with_other_coefficients_is_refused(folder: Path):
+    fewer = with_fewer("shapedirs", "joint_shapedirs")
+    with pytest.raises(UserError, match=r"has 57 coefficients of shape and 52 of expression, but .* has 55 and 52"):
+        dataset.open(folder, fewer)
+    fewer = with_fewer("expression_dirs", "joint_expression_dirs")
+    with pytest.raises(UserError, match="the body in use has 57 and 50"):
+        dataset.open(folder, fewer)
 
 
 def test_what_was_not_stored_is_named(data: DataSet):
@@ -132,18 +159,70 @@ def test_damage_is_replaced_and_counted(copy: Path):
         [Stream(windows, 0)[i] for i in range(6)]
 
 
+@pytest.mark.parametrize("byte", [0, ord("x"), 255])
+def test_a_damaged_description_is_refused(copy: Path, byte):
+    path = next((copy / "clips").rglob("dataset_info.json"))
+    content = bytearray(path.read_bytes())
+    content[100] = byte
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"clips/.* is damaged: its checksum"):
+        dataset.open(copy).clips("train")
+    if byte != ord("x"):  # which is another text, but a text
+        with pytest.raises(UserError, match=r"clips/.* holds no records that can be read"):
+            features.read(copy, "clips", "train")
+
+
+@pytest.mark.parametrize(("build", "split"), [(0, "validation"), (1, "test")])
+def test_records_of_another_split_or_build_are_bad_examples(twins: list[Path], tmp_path: Path, build, split):
+    folder = Path(shutil.copytree(twins[0], tmp_path / "copy"))
+    clips = pickle.loads(pickle.dumps(dataset.open(folder).clips("test")))  # without files that are open
+    (path,) = folder.rglob("*-test.array_record-*")
+    (other,) = twins[build].rglob(f"*-{split}.array_record-*")
+    shutil.copy(other, path)
+    for number in range(2):
+        with pytest.raises(BadExample, match=rf"in {path.name}, is another's: the origin is \w{{12}}/{split}, not"):
+            clips[number]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "what"),
     [
         ("clip", 3, "the clip is 3, not 0"),
         ("chunk", 5, "the chunk is 5, not 0"),
         ("frame", np.arange(1, 9, dtype=np.int32), r"the frames is \[1, 2"),
-        ("body", b"another", "the body is another, not default-v1"),
     ],
 )
 def test_a_record_in_the_wrong_place_is_a_bad_example(data: DataSet, name, value, what):
     with pytest.raises(BadExample, match=what):
         tampered(data.chunks(SIZE, "train"), {name: lambda number, values: value})[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "what"),
+    [
+        ("origin", lambda old: b"0123456789ab/train", "the origin is 0123456789ab/train, not"),
+        ("body", lambda old: b"another", "the body is another, not default-v1"),
+        ("fps", lambda old: np.float32(24.01), r"the frame rate is 24\.01\d*, not 24\.0"),
+        ("motion", lambda old: {**old, "betas": old["betas"][:-1]}, "the number of shape coefficients is 56, not 57"),
+        (
+            "motion",
+            lambda old: {**old, "expression": old["expression"][:, 1:]},
+            "the number of expression coefficients is 51, not 52",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["clips", "chunks"])
+def test_what_no_record_of_the_data_set_has_is_a_bad_example(data: DataSet, kind, name, change, what):
+    examples = data.clips("train") if kind == "clips" else data.chunks(SIZE, "train")
+    with pytest.raises(BadExample, match=what):
+        tampered(examples, {name: lambda number, values: change(values[name])})[0]
+
+
+def test_frame_rates_that_are_stored_rounded_are_those_of_the_manifest(data: DataSet):
+    known = dataclasses.replace(data.manifest, fps=24000 / 1001)
+    clips = dataclasses.replace(data, manifest=known).clips("train")
+    stored = tampered(clips, {"fps": lambda number, values: np.float32(24000 / 1001)})
+    assert stored[0].motion.fps == pytest.approx(24000 / 1001)
 
 
 def test_parts_of_different_lengths_are_a_bad_example(data: DataSet):

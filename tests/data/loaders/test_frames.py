@@ -5,6 +5,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_pipelines.loaders import frames as loading
 from data_pipelines.loaders import stored
@@ -19,6 +21,18 @@ from tests.data.people import People
 from vlogger_jax.body import smplx
 from vlogger_jax.controls import lookup
 from vlogger_jax.core.errors import UserError
+
+
+class Moved(np.random.Generator):
+    """Draws `drawn`, of -half to half."""
+
+    def __init__(self, drawn: int, half: int):
+        super().__init__(np.random.PCG64(0))
+        self.drawn, self.half = drawn, half
+
+    def integers(self, low: int, high: int) -> int:
+        assert (low, high) == (-self.half, self.half + 1)
+        return self.drawn
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
@@ -60,12 +74,38 @@ def test_a_sample_is_what_the_recipe_made_there(data: DataSet, people: People, m
         assert 0.05 < (found["label"] > 0).mean() < 0.9 and found["warp_mask"].any()
 
 
-def test_windows_cover_each_run_and_move_within_what_it_has_to_spare():
+def test_windows_lie_side_by_side_and_move_by_half_their_length():
     table = Table(Plan(), np.array([20, 7, 16]))
     windows, rng = table.windows(6), np.random.default_rng(0)
-    starts = [{stored.chosen(windows, number, rng)[1].start for _ in range(100)} for number in range(len(windows))]
-    assert starts == [{0, 1, 2}, {6, 7, 8}, {12, 13, 14}, {0, 1}, {0, 1, 2, 3, 4}, {6, 7, 8, 9, 10}]
+    starts = [{stored.chosen(windows, number, rng)[1].start for _ in range(200)} for number in range(len(windows))]
+    expected = [range(0, 5), range(4, 11), range(10, 15), range(0, 2), range(0, 6), range(5, 11)]
+    assert starts == [set(each) for each in expected]
     assert [stored.chosen(windows, number, rng)[0] for number in range(6)] == [0, 0, 0, 1, 2, 2]
+
+
+@given(length=st.integers(1, 70), count=st.integers(1, 20), plan=st.sampled_from([Plan(), Plan(40, 13), Plan(21, 20)]))
+def test_over_epochs_windows_begin_wherever_a_run_allows_and_stay_inside(length, count, plan):
+    windows, found = Table(plan, np.array([length])).windows(count), set()
+    for number in range(len(windows)):
+        for drawn in range(-(count // 2), count // 2 + 1):
+            clip, window = stored.chosen(windows, number, Moved(drawn, count // 2))
+            assert clip == 0 and len(window) == count
+            found.add(window)
+    runs = [run for run in plan.runs(length) if len(run) >= count]
+    assert found == {run[start : start + count] for run in runs for start in range(len(run) - count + 1)}
+
+
+def test_clips_that_are_whole_numbers_of_windows_have_no_fixed_grid():
+    windows, rng = Table(Plan(), np.array([240])).windows(16), np.random.default_rng(0)
+    starts = {stored.chosen(windows, number, rng)[1].start for number in range(15) for _ in range(300)}
+    assert len(windows) == 15 and starts == set(range(225))
+
+
+def test_an_epoch_has_every_single_frame_once():
+    windows, rng = Table(Plan(10, 4), np.array([40, 3])).windows(1), np.random.default_rng(0)
+    found = [stored.chosen(windows, number, rng) for number in range(len(windows))]
+    runs = [(clip, run) for clip, length in enumerate((40, 3)) for run in Plan(10, 4).runs(length)]
+    assert found == [(clip, range(frame, frame + 1)) for clip, run in runs for frame in run]
 
 
 def test_windows_of_runs_apart_are_frames_that_follow_each_other():
@@ -81,13 +121,29 @@ def test_windows_of_runs_apart_are_frames_that_follow_each_other():
         (range(20, 21), range(41), 20, [0, 40]),
         (range(4, 8), range(12), 20, [0, 11]),
         (range(2, 8), range(12), 20, [11]),
-        (range(0, 8), range(8), 24, [0, 7]),
-        (range(3, 4), [3], 24, [3]),
-        (range(10, 14), range(16), 0, [*range(0, 11), *range(13, 16)]),
+        (range(0, 8), range(9), 24, [8]),
+        (range(10, 14), range(16), 0, [*range(0, 10), 14, 15]),
+        (range(10, 14), range(16), 1, [*range(0, 10), 14, 15]),
     ],
 )
 def test_references_are_far_or_as_far_as_there_are(window, known, far, expected):
-    assert stored.far_from(window, np.array(known), far).tolist() == list(expected)
+    assert stored.far_from(window, np.array(known), far, "clip 2").tolist() == list(expected)
+
+
+@pytest.mark.parametrize(("window", "known"), [(range(0, 8), range(8)), (range(3, 4), [3])])
+def test_a_frame_of_the_window_is_never_its_reference(window, known):
+    with pytest.raises(BadExample, match=rf"clip 2 has {len(known)} frames, none outside .* or ask for fewer"):
+        stored.far_from(window, np.array(known), 24, "clip 2")
+
+
+def test_a_clip_with_no_frame_to_spare_is_a_bad_sample(data: DataSet):
+    made = frame_windows(data, "train", Frames(SIZE, 1))
+    table = Table(Plan(1, 1), made.windows.table.lengths)
+    made = dataclasses.replace(made, windows=table.windows(1))
+    with pytest.raises(
+        BadExample, match=f"clip 0 of frames_{SIZE}/train .* has 1 frames, none outside of a window of 1"
+    ):
+        made.sample(0, np.random.default_rng(0))
 
 
 def test_every_far_frame_is_a_reference_as_often(data: DataSet, monkeypatch):
@@ -156,3 +212,12 @@ def test_windows_longer_than_any_run_are_refused(data: DataSet):
         frame_windows(data, "train", Frames(SIZE, 100))
     with pytest.raises(UserError, match="no 100 frames"):
         image_windows(data, "train", Images(SIZE, 100))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Frames(0), lambda: Frames(SIZE, 0), lambda: Frames(SIZE, far=-1), lambda: Images(0), lambda: Images(8, 0)],
+)
+def test_impossible_windows_are_refused(make):
+    with pytest.raises(UserError, match="Give 1 or more for"):
+        make()

@@ -71,6 +71,12 @@ def test_a_clip_shorter_than_a_window_is_a_bad_sample():
         Photographs(PEOPLE, FEW, Frames(32, 100)).sample(1, np.random.default_rng(0))
 
 
+def test_a_clip_as_long_as_a_window_has_no_reference_and_is_a_bad_sample():
+    length = len(PEOPLE.clip(TRAIN[1]).motion.transl)
+    with pytest.raises(BadExample, match=f"clip 1 has {length} frames, none outside of a window of {length}"):
+        Photographs(PEOPLE, FEW, Frames(32, length)).sample(1, np.random.default_rng(0))
+
+
 def test_photographs_stay_in_the_process_that_owns_the_device():
     stream = Stream(Photographs(PEOPLE, TRAIN, Frames(32)), 0)
     with pytest.raises(UserError, match="Set workers to 0"):

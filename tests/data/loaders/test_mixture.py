@@ -65,3 +65,9 @@ def test_what_cannot_be_mixed_is_refused():
             Mixture(streams, weights, 0)
     with pytest.raises(UserError, match="give"):
         mixed(1, 1e-6)
+
+
+@pytest.mark.parametrize("weights", [(1, 0), (-1, 2), (np.nan, 1), (1, np.nan), (np.inf, 1), (1e308, 1e308)])
+def test_weights_that_are_no_shares_are_refused(weights):
+    with pytest.raises(UserError, match=r"are no shares\. Give finite numbers above 0"):
+        mixed(*map(float, weights))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from data_pipelines.loaders import motion
 from data_pipelines.loaders.dataset import DataSet
 from data_pipelines.loaders.motion import Motions, MotionWindows, hear
+from data_pipelines.loaders.order import Stream
 from data_pipelines.schema import BadExample, Clip
 from tests.data.people import People
 from vlogger_jax.audio import mel
@@ -112,6 +113,21 @@ def test_a_silent_clip_is_a_bad_sample(clip):
         with pytest.raises(BadExample, match=r"clip 0 \(train-0\) is silent"):
             windows(dataclasses.replace(clip, waveform=sound)).sample(0, np.random.default_rng(0))
     windows(dataclasses.replace(clip, waveform=hum * 20)).sample(0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"body": "smplx-0123"}, "the body 'smplx-0123' with 57 coefficients of shape and 52 of expression, not"),
+        ({"betas": np.zeros(7, np.float32)}, "'default-v1' with 7 coefficients of shape"),
+        ({"expression": np.zeros((40, 9), np.float32)}, "57 coefficients of shape and 9 of expression"),
+    ],
+)
+def test_a_clip_of_another_body_is_refused_and_not_replaced(clip, change, what):
+    other = dataclasses.replace(clip, motion=dataclasses.replace(clip.motion, **change))
+    with pytest.raises(UserError, match=what) as caught:
+        Stream(windows(other), 0, tolerated=5)[0]
+    assert not isinstance(caught.value, BadExample)
 
 
 def test_samples_are_as_the_spec_says(data: DataSet):

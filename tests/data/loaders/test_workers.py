@@ -18,8 +18,17 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow), 2])
 def test_every_loader_runs_without_a_device_and_without_what_is_heavy(folder: Path, workers: int):
+    run(str(folder), str(workers))
+
+
+@pytest.mark.slow
+def test_real_clips_are_performed_by_a_worker_process():
+    run("performed")
+
+
+def run(*arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.data.loaders.on_the_host", str(folder), str(workers)],
+        [sys.executable, "-m", "tests.data.loaders.on_the_host", *arguments],
         env={**os.environ, "JAX_PLATFORMS": "nonexistent", "OMP_NUM_THREADS": "1"},
         cwd=ROOT,
         capture_output=True,
