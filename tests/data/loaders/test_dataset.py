@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_pipelines import make
+from data_pipelines import features, make
 from data_pipelines.loaders import dataset
 from data_pipelines.loaders.dataset import DataSet
 from data_pipelines.loaders.motion import Motions, MotionWindows
