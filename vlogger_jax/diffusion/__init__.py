@@ -1,0 +1,1 @@
+"""Diffusion mathematics: schedules, losses, samplers, guidance and outpainting as pure functions of arrays."""

@@ -1,0 +1,55 @@
+"""How much each noise level counts in the loss, said once for every kind of prediction.
+
+`log_weight` is the log of the weight w of |x_0 error|^2 as a function of logsnr (Kingma & Gao 2023, "Understanding
+diffusion objectives"). The loss of another prediction is divided by its gain: an error of the noise is sqrt(SNR) times
+that of x_0, so its weight is w / SNR; of v, w / (SNR + 1).
+"""
+
+import dataclasses
+import math
+from typing import Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+
+from vlogger_jax.core.typing import Array, Float
+from vlogger_jax.diffusion.prediction import Prediction
+
+
+@runtime_checkable
+class Weighting(Protocol):
+    """A weight of |x_0 error|^2."""
+
+    def log_weight(self, logsnr: Float[Array, "*b"]) -> Float[Array, "*b"]:
+        """Its log."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Uniform:
+    """Every level counts alike in the loss of `prediction`: of `Eps()`, DDPM's simple loss (Ho et al. 2020, eq. 14)."""
+
+    prediction: Prediction
+
+    def log_weight(self, logsnr: Float[Array, "*b"]) -> Float[Array, "*b"]:
+        return self.prediction.log_gain(logsnr)
+
+
+@dataclasses.dataclass(frozen=True)
+class MinSnr:
+    """w = min(SNR, gamma): Hang et al. 2023, "Efficient diffusion training via min-SNR weighting strategy"."""
+
+    gamma: float | int = 5.0
+
+    def log_weight(self, logsnr: Float[Array, "*b"]) -> Float[Array, "*b"]:
+        return jnp.minimum(logsnr, math.log(self.gamma))
+
+
+@dataclasses.dataclass(frozen=True)
+class Sigmoid:
+    """sigmoid(bias - logsnr) of the loss of the noise; Kingma & Gao 2023, Hoogeboom et al. 2024 (there bias -3)."""
+
+    bias: float | int = 0.0
+
+    def log_weight(self, logsnr: Float[Array, "*b"]) -> Float[Array, "*b"]:
+        return logsnr + jax.nn.log_sigmoid(self.bias - logsnr)
