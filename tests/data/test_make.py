@@ -107,6 +107,7 @@ def test_killed_and_run_again_it_makes_the_same_and_nothing_twice(tmp_path, unbr
     assert records(tmp_path / "small") == records(unbroken)
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_same(tmp_path, unbroken):
     """The same examples in the same order; Beam may begin a new file one example earlier."""
     code, error = run(tmp_path, 2)

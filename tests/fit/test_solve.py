@@ -115,6 +115,7 @@ def points_of(landmarks):
     return {name for name in vars(landmarks) if name not in ("fps", "size", "matte")}
 
 
+@pytest.mark.slow
 def test_a_face_of_51_points_is_enough_for_other_bodies(model, landmarks, clip):
     """As with a licensed SMPL-X file: no MediaPipe points, nameless coefficients without a box."""
     other = dataclasses.replace(
@@ -125,6 +126,7 @@ def test_a_face_of_51_points_is_enough_for_other_bodies(model, landmarks, clip):
     assert head_error(other, dataclasses.replace(clip[0], body=other.name), found.motion).max() < 12
 
 
+@pytest.mark.slow
 def test_long_clips_are_joined_from_windows(model, monkeypatch):
     motion, camera = truth.clip(model, seed=1, frames=26)
     landmarks = truth.landmarks(model, motion, camera, noise=0.0)

@@ -16,7 +16,7 @@ from vlogger_jax.core.errors import UserError
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("workers", [*(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1)), 2])
 def test_every_loader_runs_without_a_device_and_without_what_is_heavy(folder: Path, workers: int):
     run(str(folder), str(workers))
 
