@@ -153,7 +153,8 @@ def _clear(config: Path) -> None:
     if not config.exists():
         return
     for path in [config, *config.rglob("*")]:
-        ours = path.is_dir() or _WRITTEN.fullmatch(path.name)
+        unfinished = any(part.startswith("incomplete.") for part in path.relative_to(config).parts)
+        ours = path.is_dir() or unfinished or _WRITTEN.fullmatch(path.name)
         if path.is_symlink() or not ours or (path == config and not path.is_dir()):
             raise UserError(f"{path} is in the way of the records", "Move it, or choose another folder")
     shutil.rmtree(config)

@@ -183,6 +183,9 @@ def test_records_that_the_manifest_does_not_vouch_for_are_made_again(tmp_path, u
     folder = tmp_path / "small"
     folder.mkdir()
     shutil.copytree(unbroken / "frames_16", folder / "frames_16")
+    unfinished = folder / "frames_16" / "incomplete.0_1.0.0"
+    unfinished.mkdir()
+    (unfinished / "bucket_000.tmp").write_bytes(b"as TFDS leaves it when it is killed")
     make(request(tmp_path), Beam())
     assert records(folder) == records(unbroken)
 
