@@ -1,10 +1,10 @@
 """A data set on disk: opened, checked, and its examples by number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -17,6 +17,8 @@ from vlogger_jax.body import model_file
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Int
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,17 +125,19 @@ class Records:
     def __len__(self) -> int:
         return len(self.source)
 
-    def read(self, number: int) -> dict[str, Any]:
-        """One example.
+    def read(self, number: int, parse: Callable[[dict[str, Any]], T]) -> T:
+        """One example, as `parse` makes it of what is stored.
 
         Raises:
-            BadExample: if its file is damaged or gone.
+            BadExample: if its file is damaged or gone, or `parse` raises one.
             IndexError: if there is no such example.
         """
         if not 0 <= number < len(self):
             raise IndexError(number)
         try:
-            return self.source[number]
+            return parse(self.source[number])
+        except BadExample as error:
+            raise self.bad(number, f"is damaged: {error.what}") from error
         except (RuntimeError, OSError, ValueError) as error:
             raise self.bad(number, f"cannot be read: {error}") from error
 
@@ -193,11 +197,7 @@ class Clips(Sequence):
         Raises:
             BadExample: if it cannot be read, or is not what belongs here.
         """
-        values = self.records.read(number)
-        try:
-            clip = schema.clip_of(values)
-        except BadExample as error:
-            raise self.records.bad(number, f"is damaged: {error.what}") from error
+        clip = self.records.read(number, schema.clip_of)
         _expect_common(self.records, number, clip, self.common)
         _expect(self.records, number, "the clip", clip.clip, number)
         _expect(self.records, number, "the number of frames", len(clip.motion.transl), int(self.lengths[number]))
@@ -232,11 +232,7 @@ class Chunks(Sequence):
         Raises:
             BadExample: if it cannot be read, or is not what belongs here.
         """
-        values = self.records.read(number)
-        try:
-            chunk = schema.chunk_of(values)
-        except BadExample as error:
-            raise self.records.bad(number, f"is damaged: {error.what}") from error
+        chunk = self.records.read(number, schema.chunk_of)
         clip = int(np.searchsorted(self.table.first_chunk, number, side="right")) - 1
         nth = number - int(self.table.first_chunk[clip])
         frames = self.table.plan.chunks(int(self.table.lengths[clip]))[nth]

@@ -165,7 +165,7 @@ def test_every_record_is_read_once_and_only_what_is_used_is_decoded(data: DataSe
         return lambda *given: decoded.update([what]) or function(*given)
 
     record = Records.read
-    monkeypatch.setattr(Records, "read", lambda self, number: read.append(number) or record(self, number))
+    monkeypatch.setattr(Records, "read", lambda self, number, parse: read.append(number) or record(self, number, parse))
     monkeypatch.setattr(stored.encoded, "decode", counting("pictures", stored.encoded.decode))
     monkeypatch.setattr(loading.blob, "decode", counting("G-buffers", loading.blob.decode))
     made.sample(0, np.random.default_rng(0))
