@@ -5,6 +5,7 @@ logsnr(t) = log(alpha^2 / sigma^2), which falls with t (Kingma et al. 2021, "Var
 are finite on all of [0, 1]. The functions work on numpy (float64 on the host) and on JAX arrays.
 """
 
+import abc
 import dataclasses
 import math
 from typing import NamedTuple
@@ -30,16 +31,16 @@ def log_alpha_squared(logsnr: Float[Array, "*b"]) -> Float[Array, "*b"]:
     return -namespace(logsnr).logaddexp(0.0, -logsnr)
 
 
-class Schedule:
+class Schedule(abc.ABC):
     """What a schedule offers; each defines `logsnr` and `time_of`."""
 
+    @abc.abstractmethod
     def logsnr(self, t: Float[Array, "*b"]) -> Float[Array, "*b"]:
         """Log signal-to-noise ratio at `t` in [0, 1]."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def time_of(self, logsnr: Float[Array, "*b"]) -> Float[Array, "*b"]:
         """The inverse of `logsnr`; 0 or 1 for what it never reaches."""
-        raise NotImplementedError
 
     def level(self, t: Float[Array, "*b"]) -> Level:
         """alpha and sigma at `t`."""
