@@ -1,13 +1,20 @@
 """Data whose denoisers and samples are known in closed form."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr
 
+from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.typing import Array
 from vlogger_jax.diffusion.denoise import Denoise, Denoised
+from vlogger_jax.diffusion.grid import Grid
+from vlogger_jax.diffusion.noise import Noise, per_sample
+from vlogger_jax.diffusion.sampler import sample
 from vlogger_jax.diffusion.schedule import Schedule
+from vlogger_jax.diffusion.stepper import Stepper
 
 MEAN, SPREAD = 0.7, 0.4
 
@@ -31,6 +38,34 @@ def flow(logsnr: float, noise: Array) -> Array:
     """Where the probability flow ODE is at `logsnr` when it came from `noise`."""
     alpha2 = 1 / (1 + np.exp(-logsnr))
     return np.sqrt(alpha2) * MEAN + np.sqrt(alpha2 * SPREAD**2 + 1 - alpha2) * noise
+
+
+def noise(samples: int, seed: int = 0) -> Noise:
+    """For samplers of a batch of `samples`."""
+    return per_sample(Draw.of(jax.random.key(seed), samples))
+
+
+def sampled(denoise: Denoise, path: Grid, stepper: Stepper, x: Array, seed: int = 0) -> Array:
+    """`sample`, compiled, with noise of its own."""
+    return jax.jit(lambda x: sample(denoise, path, stepper, x, noise(len(x), seed)))(x)
+
+
+def moments(function: Callable[[Array], Array], draws: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exact mean and covariance of `function`, [d], an affine function of standard normal numbers [draws, d]."""
+
+    @jax.jit
+    def parts(numbers):
+        mean, back = jax.vjp(function, numbers)
+        return mean, jax.vmap(back)(jnp.eye(size))[0]
+
+    mean, linear = parts(jnp.zeros((draws, size)))
+    linear = np.asarray(linear, np.float64).reshape(size, -1)
+    return np.asarray(mean), linear @ linear.T
+
+
+def rows(numbers: Array) -> Noise:
+    """A sampler's noise, of one sample, read from `numbers`."""
+    return lambda i, like: jax.lax.dynamic_index_in_dim(numbers, i)
 
 
 def count(jaxpr: Jaxpr, name: str) -> int:

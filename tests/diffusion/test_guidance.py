@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from tests.diffusion import gaussians
+from tests.diffusion.gaussians import sampled
 from vlogger_jax.diffusion import grid
 from vlogger_jax.diffusion.denoise import Denoised, denoiser
 from vlogger_jax.diffusion.guidance import Composed, Nested, conditional, guided, spans
 from vlogger_jax.diffusion.prediction import V, noise_in
-from vlogger_jax.diffusion.sampler import sample, sample_spans
+from vlogger_jax.diffusion.sampler import sample_spans
 from vlogger_jax.diffusion.schedule import Cosine
 from vlogger_jax.diffusion.stepper import Ddim, Ddpm, DpmSolver2M
 
@@ -38,11 +39,12 @@ def mixture(x, t, dropped):
 
 ALL, NONE = jnp.zeros(2, bool), jnp.ones(2, bool)
 X = jax.random.normal(KEY, (64, 2))
+NOISE = gaussians.noise(64)
 
 
 @pytest.mark.parametrize("t", [0.2, 0.5, 0.8])
 def test_guidance_follows_the_gradient_of_the_classifier(t):
-    """p(x) p(c | x)^w, the conditions together: Ho & Salimans 2022, eq. 6."""
+    """p(x) p(c | x)^s, the conditions together (Ho & Salimans 2022, section 3)."""
     t = jnp.full(64, t)
 
     def together(x, t, dropped):
@@ -134,7 +136,8 @@ def test_the_variance_is_of_the_answer_told_most():
 def run(scale, interval, stepper=None):
     path = grid.uniform_time(SCHEDULE, 20)
     inside, outside = guided(mixture, Nested((scale, scale))), conditional(mixture, 2)
-    return sample_spans(spans(path, interval, inside, outside), path, stepper or Ddim(), X, KEY)
+    parts = spans(path, interval, inside, outside)
+    return jax.jit(lambda x: sample_spans(parts, path, stepper or Ddim(), x, NOISE))(X)
 
 
 def test_samples_are_of_their_class_and_guidance_sharpens_them():
@@ -149,8 +152,8 @@ def test_samples_are_of_their_class_and_guidance_sharpens_them():
 def test_intervals(stepper):
     """None of the steps, all, and some."""
     path = grid.uniform_time(SCHEDULE, 20)
-    plain = sample(conditional(mixture, 2), path, stepper, X, KEY)
-    whole = sample(guided(mixture, Nested((3.0, 3.0))), path, stepper, X, KEY)
+    plain = sampled(conditional(mixture, 2), path, stepper, X)
+    whole = sampled(guided(mixture, Nested((3.0, 3.0))), path, stepper, X)
     np.testing.assert_allclose(run(3.0, (2, 3), stepper), plain, atol=1e-5)
     np.testing.assert_allclose(run(3.0, (0, 1), stepper), whole, atol=1e-5)
     some = run(3.0, (0.4, 0.6), stepper)
@@ -174,7 +177,7 @@ def test_three_scans_at_most_and_the_network_once_in_each():
 
     def outpaint(x):
         parts = spans(path, (0.35, 0.75), guided(network, Nested((2.0, 3.0))), conditional(network, 2))
-        return sample_spans(parts, path, DpmSolver2M(), x, KEY)
+        return sample_spans(parts, path, DpmSolver2M(), x, NOISE)
 
     jaxpr = jax.make_jaxpr(outpaint)(X).jaxpr
     assert gaussians.count(jaxpr, "scan") == 3

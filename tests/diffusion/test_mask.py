@@ -1,18 +1,24 @@
 """Masks of training clips: patterns, proportions, and that something is always left to do."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from vlogger_jax.core.draw import Draw
 from vlogger_jax.diffusion import mask
 from vlogger_jax.diffusion.mask import FrameMasks
 
-KEY = jax.random.key(0)
+outside_boxes = jax.jit(mask.outside_boxes, static_argnums=1)
+random_boxes = jax.jit(mask.random_boxes, static_argnums=1)
+drop_patches = jax.jit(mask.drop_patches, static_argnums=2)
+
+
+def of(clips, seed=0):
+    return Draw.of(jax.random.key(seed), clips)
 
 
 def drawn(masks, clips, frames, seed=0):
-    return np.asarray(jax.jit(lambda key: masks(key, clips, frames))(jax.random.key(seed)))
+    return np.asarray(jax.jit(lambda draw: masks(draw, frames))(of(clips, seed)))
 
 
 def test_none():
@@ -53,19 +59,19 @@ def test_a_frame_is_always_left_to_generate(frames):
 
 
 def test_outside_of_boxes():
-    known = mask.outside_boxes(jnp.array([[[0.25, 0.0, 0.75, 0.5]]]), (4, 8))
+    known = outside_boxes(np.array([[[0.25, 0.0, 0.75, 0.5]]]), (4, 8))
     expected = np.ones((4, 8), bool)
     expected[:2, 2:6] = False
     np.testing.assert_array_equal(known[0, 0], expected)
 
 
 def test_neighbouring_boxes_share_no_pixel():
-    boxes = jnp.array([[0.0, 0, 0.5, 1], [0.5, 0, 1, 1]])
-    np.testing.assert_array_equal(mask.outside_boxes(boxes, (3, 7)).sum(axis=0), 1)
+    boxes = np.array([[0.0, 0, 0.5, 1], [0.5, 0, 1, 1]])
+    np.testing.assert_array_equal(np.asarray(outside_boxes(boxes, (3, 7))).sum(axis=0), 1)
 
 
 def test_random_boxes_lie_inside():
-    boxes = np.asarray(mask.random_boxes(KEY, 500, (0.2, 0.5)))
+    boxes = np.asarray(random_boxes(of(500), (0.2, 0.5)))
     assert boxes.min() >= 0
     assert boxes.max() <= 1
     side = boxes[:, 2:] - boxes[:, :2]
@@ -75,8 +81,8 @@ def test_random_boxes_lie_inside():
 
 
 def test_mixed():
-    frames, boxes = jnp.zeros((3000, 2), bool), jnp.ones((3000, 2, 1, 2), bool)
-    found = mask.mixed(KEY, frames, boxes)
+    frames, boxes = np.zeros((3000, 2), bool), np.ones((3000, 2, 1, 2), bool)
+    found = np.asarray(mask.mixed(of(3000), frames, boxes))
     assert found.shape == boxes.shape
     whole = found.reshape(3000, -1)
     assert (whole.all(axis=1) | ~whole.any(axis=1)).all()
@@ -84,14 +90,15 @@ def test_mixed():
 
 
 def test_dropped_patches():
-    known = jnp.ones((20, 3, 10, 12), bool).at[:, 0].set(False)
-    shown = np.asarray(mask.drop_patches(KEY, known, 4, 0.3))
+    known = np.ones((20, 3, 10, 12), bool)
+    known[:, 0] = False
+    shown = np.asarray(jax.jit(lambda known: mask.drop_patches(of(20), known, 4, 0.3))(known))
     assert not shown[:, 0].any()
     np.testing.assert_allclose(shown[:, 1:].mean(), 0.7, atol=0.05)
     patch = shown[:, 1:, 4:8, 8:12]
     assert (patch.all(axis=(2, 3)) | ~patch.any(axis=(2, 3))).all()
     assert (shown[:, 1] != shown[:, 2]).any()
-    rates = jnp.array([0.0, 1.0])
-    shown = mask.drop_patches(KEY, known[:2], 4, rates)
+    rates = np.array([0.0, 1.0], np.float32)
+    shown = drop_patches(of(2), known[:2], 4, rates)
     np.testing.assert_array_equal(shown[0], known[0])
     assert not shown[1].any()

@@ -114,6 +114,15 @@ def test_motion_and_video_of_the_same_numbers_have_the_same_loss():
     np.testing.assert_allclose(video, motion, rtol=1e-6)
 
 
+def test_a_time_a_frame_is_that_frames_loss():
+    x0, noise = batch((3, 4, 6))
+    objective = Objective(Linear(), V(), MinSnr())
+    t = jnp.asarray(np.random.default_rng(2).random((3, 4)), jnp.float32)
+    frames = loss(objective, lambda x, t: jnp.tanh(x), *(part.reshape(12, 6) for part in (x0, noise)), t.ravel())
+    together = loss(objective, lambda x, t: jnp.tanh(x), x0, noise, t)
+    np.testing.assert_allclose(together, frames.reshape(3, 4).mean(axis=1), rtol=1e-5)
+
+
 def test_a_bfloat16_network_is_compared_in_float32():
     x0, noise = batch()
     found = loss(Objective(Linear(), Eps(), Uniform(Eps())), lambda x, t: x.astype(jnp.bfloat16), x0, noise, T)
@@ -151,10 +160,10 @@ def test_stratified_times_come_in_any_order():
 
 
 def test_times_towards_noise():
-    t = times.TowardsNoise(share=0.5, start=0.65)(jnp.linspace(0, 1, 100_001))
-    np.testing.assert_allclose((t >= 0.65).mean(), 0.5 + 0.5 * 0.35, atol=1e-3)
-    np.testing.assert_allclose((t < 0.325).mean(), 0.5 * 0.325, atol=1e-3)
-    np.testing.assert_allclose((t > 0.825).mean(), 0.5 * 0.5 + 0.5 * 0.175, atol=1e-3)
+    t = np.asarray(times.TowardsNoise(share=0.2, start=0.65)(np.linspace(0, 1, 100_001, dtype=np.float32)))
+    np.testing.assert_allclose((t >= 0.65).mean(), 0.2 + 0.8 * 0.35, atol=1e-3)
+    np.testing.assert_allclose((t < 0.325).mean(), 0.8 * 0.325, atol=1e-3)
+    np.testing.assert_allclose((t > 0.825).mean(), 0.2 * 0.5 + 0.8 * 0.175, atol=1e-3)
 
 
 def test_from_left():

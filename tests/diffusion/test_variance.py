@@ -56,11 +56,11 @@ def test_the_divergence_by_hand(step, raw):
     np.testing.assert_allclose(loss(step, wrong, raw), 0.25 + 0.1 * nats / np.log(2), rtol=1e-3)
 
 
-@pytest.mark.parametrize("raw", [-1.0, 1.0])
-def test_the_likelihoods_of_all_pixels_sum_to_one(raw):
+@pytest.mark.parametrize(("raw", "guess"), [(-1.0, 0.97), (1.0, -0.97)])
+def test_the_likelihoods_of_all_pixels_sum_to_one(raw, guess):
+    """For a guess near either end, the same for all."""
     levels = jnp.linspace(-1, 1, 256)[:, None]
     alpha, sigma = np.sqrt(TABLE.abar[0]), np.sqrt(1 - TABLE.abar[0])
-    guess = 0.97  # the same for all, near the upper end
     noise = (guess - alpha * levels) / sigma  # so that x_t is the same for all, and its noise 0
     x = jnp.full((256, 1), guess)
     said = (x - alpha * guess) / sigma
@@ -68,13 +68,20 @@ def test_the_likelihoods_of_all_pixels_sum_to_one(raw):
     np.testing.assert_allclose((2.0**-bits).sum(), 1, atol=2e-2)
 
 
-@pytest.mark.parametrize(("raw", "variance"), [(-1.0, TABLE.posterior.variance[1]), (1.0, TABLE.betas[0])])
-def test_the_likelihood_by_hand(raw, variance):
-    """Of the grey pixel 0.2; betas of 1e-3 make a deviation of several bins."""
-    off = 2.0
+@pytest.mark.parametrize(
+    ("raw", "variance", "off"),
+    [
+        (-1.0, TABLE.posterior.variance[1], 2.0),
+        (1.0, TABLE.betas[0], 2.0),
+        (1.0, TABLE.betas[0], 5.5),
+        (1.0, TABLE.betas[0], -5.5),
+    ],
+)
+def test_the_likelihood_by_hand(raw, variance, off):
+    """Of the grey pixel 0.2, up to far in the tails; betas of 1e-3 make a deviation of several bins."""
     guess = 0.2 - off * np.sqrt((1 - TABLE.abar[0]) / TABLE.abar[0])
     edges = (0.2 + np.array([-1, 1]) / 255 - guess) / np.sqrt(variance)
-    nats = -np.log(np.diff(scipy.stats.norm.cdf(edges))).item()
+    nats = -np.log(np.diff(scipy.stats.norm.cdf(np.sort(-np.abs(edges))))).item()
     found = loss(0, NOISE + off, raw, jnp.full((3, 1), 0.2))
     np.testing.assert_allclose(found, off**2 + 0.1 * nats / np.log(2), rtol=1e-3)
 

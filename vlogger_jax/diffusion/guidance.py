@@ -35,7 +35,8 @@ class Guidance(Protocol):
 class Nested:
     """D() + s_1 (D(1) - D()) + s_2 (D(1, 2) - D(1)) + ...: each condition on top of those before it.
 
-    Brooks et al. 2023, "InstructPix2Pix", eq. 3; with one condition Ho & Salimans 2022, where 1 is no guidance.
+    Brooks et al. 2023, "InstructPix2Pix", eq. 3; with one condition Ho & Salimans 2022, eq. 6, with w = s_1 - 1.
+    A scale of 1 is no guidance.
     """
 
     scales: tuple[float | int, ...]
@@ -50,7 +51,7 @@ class Nested:
 class Composed:
     """D() + s_1 (D(1) - D()) + s_2 (D(2) - D()) + ...: each condition by itself.
 
-    Liu et al. 2022, "Compositional visual generation", eq. 11.
+    Liu et al. 2022, "Compositional visual generation", its conjunction.
     """
 
     scales: tuple[float | int, ...]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 
+from vlogger_jax.core.constrain import CONTEXT, shards, total
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.prediction import Prediction
 from vlogger_jax.diffusion.process import corrupt, from_left, level_at, wide
@@ -37,7 +38,7 @@ class Objective:
     def errors(
         self, predict: Predict, x0: Float[Array, "b *d"], noise: Float[Array, "b *d"], t: Float[Array, "b *t"]
     ) -> Float[Array, "b *d"]:
-        """Weighted squared error of every number; for callers whose frames lie on several devices.
+        """Weighted squared error of every number.
 
         Args:
             t: times in [0, 1], one a sample or one a frame.
@@ -53,7 +54,7 @@ class Objective:
 
 
 def mean(errors: Float[Array, "b *d"], weight: Float[Array, "b *w"] | None = None) -> Float[Array, "b"]:
-    """The mean of each sample's errors.
+    """The mean of each sample's errors, of all its frames where they are split over `context`.
 
     Args:
         weight: how much each counts, broadcast from the left ([b, t] weighs frames) and where its size is 1; where
@@ -61,9 +62,9 @@ def mean(errors: Float[Array, "b *d"], weight: Float[Array, "b *w"] | None = Non
     """
     axes = tuple(range(1, errors.ndim))
     if weight is None:
-        return errors.mean(axis=axes)
+        return total(errors.mean(axis=axes), CONTEXT) / shards(CONTEXT)
     weight = jnp.broadcast_to(from_left(wide(weight), errors), errors.shape)
-    total = weight.sum(axis=axes)
     # A context frame's error may be anything, infinite too; 0 times it must stay 0.
-    counted = jnp.where(weight == 0, 0.0, errors * weight).sum(axis=axes)
-    return counted / jnp.where(total == 0, 1.0, total)
+    counted = total(jnp.where(weight == 0, 0.0, errors * weight).sum(axis=axes), CONTEXT)
+    counts = total(weight.sum(axis=axes), CONTEXT)
+    return counted / jnp.where(counts == 0, 1.0, counts)

@@ -10,9 +10,9 @@ in training as in sampling (`Replacement`), so that a frozen network finds what 
 import dataclasses
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
+from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.typing import Array, Bool, Float
 from vlogger_jax.diffusion.denoise import Denoised
 from vlogger_jax.diffusion.process import from_left, wide
@@ -38,7 +38,9 @@ class Context(NamedTuple):
         return jnp.concatenate([self.known, self.shown], axis=-1)
 
 
-def prepare(x0: Float[Array, "b *d"], mask: Bool[Array, "b *m"], noise_level: Float[Array, "b"], key: Array) -> Context:
+def prepare(
+    x0: Float[Array, "b *d"], mask: Bool[Array, "b *m"], noise_level: Float[Array, "b"], noise: Float[Array, "b *d"]
+) -> Context:
     """The network's view of the context, in training and in sampling.
 
     Args:
@@ -46,17 +48,18 @@ def prepare(x0: Float[Array, "b *d"], mask: Bool[Array, "b *m"], noise_level: Fl
             holds elsewhere is never seen.
         noise_level: sigma in sqrt(1 - sigma^2) x_0 + sigma noise; one for all frames of a clip, or they flicker. 0 is
             none.
+        noise: standard normal, and not that which x_t is made of.
     """
     mask = from_left(mask, x0)
     sigma = from_left(wide(noise_level), x0)
-    noisy = jnp.sqrt(1 - sigma**2) * wide(x0) + sigma * jax.random.normal(key, x0.shape, wide(x0).dtype)
+    noisy = jnp.sqrt(1 - sigma**2) * wide(x0) + sigma * wide(noise)
     shown = jnp.broadcast_to(mask, (*x0.shape[:-1], mask.shape[-1])).astype(noisy.dtype)
     return Context(jnp.where(mask, noisy, 0.0), shown, wide(noise_level))
 
 
-def draw_levels(key: Array, clips: int, largest: float | int = 0.3) -> Float[Array, "{clips}"]:
+def draw_levels(draw: Draw, largest: float | int = 0.3) -> Float[Array, "b"]:
     """Noise levels of contexts in training, evenly from 0 to `largest`; small ones (0.05 to 0.1) serve in sampling."""
-    return jax.random.uniform(key, (clips,), maxval=largest)
+    return largest * draw.uniform()
 
 
 def loss_weight(mask: Bool[Array, "b *m"]) -> Float[Array, "b *m"]:
@@ -74,7 +77,7 @@ class Replacement:
         known: x_0; only read where `mask`.
         mask: True where it is known; broadcast from the left, and where its size is 1.
         noise: the noise to use at every step, for steppers that follow an ODE (that which sampling starts from); None
-            draws it anew each step.
+            takes that of each step.
     """
 
     stepper: Stepper
@@ -86,10 +89,10 @@ class Replacement:
         return self.stepper.init(x)
 
     def step(
-        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, key: Array
+        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, noise: Float[Array, "b *d"]
     ) -> tuple[Float[Array, "b *d"], Memory]:
-        step_key, known_key = jax.random.split(key)
-        x, memory = self.stepper.step(x, denoised, step, memory, step_key)
+        x, memory = self.stepper.step(x, denoised, step, memory, noise)
         alpha, sigma = level(step.stop)
-        noise = jax.random.normal(known_key, x.shape, x.dtype) if self.noise is None else self.noise
-        return jnp.where(from_left(self.mask, x), alpha * self.known + sigma * noise, x), memory
+        # A number of x is either the stepper's or known, so that the same noise serves both.
+        known = alpha * self.known + sigma * (noise if self.noise is None else self.noise)
+        return jnp.where(from_left(self.mask, x), known, x), memory

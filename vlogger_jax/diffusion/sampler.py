@@ -10,6 +10,7 @@ import numpy as np
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.denoise import Denoise
 from vlogger_jax.diffusion.grid import Grid
+from vlogger_jax.diffusion.noise import Noise
 from vlogger_jax.diffusion.process import renoise, wide
 from vlogger_jax.diffusion.stepper import Step, Stepper
 
@@ -22,29 +23,29 @@ class Span(NamedTuple):
 
 
 def sample(
-    denoise: Denoise, grid: Grid, stepper: Stepper, noise: Float[Array, "b *d"], key: Array
+    denoise: Denoise, grid: Grid, stepper: Stepper, x: Float[Array, "b *d"], noise: Noise
 ) -> Float[Array, "b *d"]:
     """Data from noise.
 
     Args:
         denoise: (x [b, ...], t [b]) -> `Denoised`.
-        noise: standard normal; where the grid starts.
-        key: for the noise of stochastic steps; step i draws from `fold_in(key, i)`. Inside `jax.shard_map` it must
-            differ from shard to shard, or all shards draw the same.
+        x: standard normal noise; where the grid starts.
+        noise: that of stochastic steps (see `noise.per_frame`): number i of n steps has noise(i), and what is added
+            between it and the next, where the grid goes back, is noise(n + i).
 
     Returns:
-        x at the level where the grid ends, float32 (float64 where the noise is).
+        x at the level where the grid ends, float32 (float64 where it was).
     """
-    return sample_spans([Span(denoise, grid.steps)], grid, stepper, noise, key)
+    return sample_spans([Span(denoise, grid.steps)], grid, stepper, x, noise)
 
 
 def sample_spans(
-    spans: Sequence[Span], grid: Grid, stepper: Stepper, noise: Float[Array, "b *d"], key: Array
+    spans: Sequence[Span], grid: Grid, stepper: Stepper, x: Float[Array, "b *d"], noise: Noise
 ) -> Float[Array, "b *d"]:
     """The same with one scan for each of `spans` (see `guidance.spans`), whose steps together are the grid's."""
     if sum(span.steps for span in spans) != grid.steps:
         raise ValueError(f"spans of {[span.steps for span in spans]} steps for a grid of {grid.steps}")
-    x = wide(noise)
+    x = wide(x)
     follow = np.append(grid.start[1:], grid.stop[-1])
     numbers = (jnp.asarray(values, x.dtype) for values in (grid.time, grid.start, grid.stop, follow))
     rows = (jnp.arange(grid.steps), *numbers)
@@ -53,11 +54,10 @@ def sample_spans(
     def advance(denoise: Denoise, carry: tuple, row: tuple) -> tuple[tuple, None]:
         x, memory = carry
         i, time, start, stop, then = row
-        step_key, jump_key = jax.random.split(jax.random.fold_in(key, i))
         step = Step(start, stop, i == grid.steps - 1)
-        x, memory = stepper.step(x, denoise(x, jnp.broadcast_to(time, x.shape[:1])), step, memory, step_key)
+        x, memory = stepper.step(x, denoise(x, jnp.broadcast_to(time, x.shape[:1])), step, memory, noise(i, x))
         if jumps:
-            x = renoise(x, stop, then, jax.random.normal(jump_key, x.shape, x.dtype))
+            x = renoise(x, stop, then, noise(grid.steps + i, x))
         return (x, memory), None
 
     carry, first = (x, stepper.init(x)), 0

@@ -57,8 +57,8 @@ class Schedule(abc.ABC):
 class Linear(Schedule):
     """DDPM's linear betas in the limit of many steps: alpha^2 = exp(-B(s)), B(s) = first s + (last - first) s^2 / 2.
 
-    Song et al. 2021, "Score-based generative modeling", eq. 32. s = start + t (1 - start), so that t = n / 999 is about
-    step n of the 1000 that betas 1e-4 to 0.02 were made for (`table.linear` is exact).
+    Song et al. 2021, "Score-based generative modeling", appendix C. s = start + t (1 - start), so that t = n / 999 is
+    about step n of the 1000 that betas 1e-4 to 0.02 were made for (`table.linear` is exact).
 
     Attributes:
         first: beta per unit of time at s = 0 (1000 steps of 1e-4).
@@ -87,7 +87,7 @@ class Cosine(Schedule):
     """alpha = cos(a), sigma = sin(a), a growing evenly from where logsnr is `high` to where it is `low`.
 
     Nichol & Dhariwal 2021, "Improved denoising diffusion probabilistic models"; bounds as in Hoogeboom et al. 2023,
-    "simple diffusion", algorithm 1.
+    "simple diffusion".
     """
 
     low: float | int = -15.0
@@ -114,7 +114,7 @@ class Cosine(Schedule):
 class Shifted(Schedule):
     """`schedule` for larger pictures, which hide less under the same noise: logsnr - 2 log(ratio).
 
-    Hoogeboom et al. 2023, "simple diffusion", eq. 3: neighbouring pixels agree, so noise averages out over them.
+    Hoogeboom et al. 2023, "simple diffusion": neighbouring pixels agree, so noise averages out over them.
 
     Attributes:
         schedule: made for pictures of a base size (64 pixels, there).

@@ -7,7 +7,6 @@ levels may follow each other: respacing needs no tables.
 import dataclasses
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import jax
 import jax.numpy as jnp
 
 from vlogger_jax.core.typing import Array, Float
@@ -38,11 +37,12 @@ class Stepper(Protocol):
         ...
 
     def step(
-        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, key: Array
+        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, noise: Float[Array, "b *d"]
     ) -> tuple[Float[Array, "b *d"], Memory]:
         """x at `step.stop`, from x at `step.start` and what it was denoised to, and what to remember.
 
-        `key` is of this step alone.
+        `noise` is standard normal, of this step alone; steppers that add none leave it. Each number of x is stepped by
+        itself, without the others.
         """
         ...
 
@@ -92,12 +92,12 @@ class Ddpm:
         return ()
 
     def step(
-        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, key: Array
+        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, noise: Float[Array, "b *d"]
     ) -> tuple[Float[Array, "b *d"], Memory]:
         exact = posterior(step.start, step.stop)
         spread = jnp.where(step.stop == jnp.inf, 0.0, jnp.sqrt(self.variance(exact, denoised)))
         mean = exact.clean * denoised.x0 + exact.noisy * x
-        return mean + spread * jax.random.normal(key, x.shape, x.dtype), memory
+        return mean + spread * noise, memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,16 +114,15 @@ class Ddim:
         return ()
 
     def step(
-        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, key: Array
+        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, noise: Float[Array, "b *d"]
     ) -> tuple[Float[Array, "b *d"], Memory]:
         alpha, sigma = level(step.stop)
-        noise = noise_in(x, denoised.x0, level(step.start))
+        found = noise_in(x, denoised.x0, level(step.start))
         if self.eta == 0:
-            return alpha * denoised.x0 + sigma * noise, memory
+            return alpha * denoised.x0 + sigma * found, memory
         variance = self.eta**2 * posterior(step.start, step.stop).variance
         kept = jnp.sqrt(jnp.maximum(sigma**2 - variance, 0.0))
-        fresh = jnp.sqrt(variance) * jax.random.normal(key, x.shape, x.dtype)
-        return alpha * denoised.x0 + kept * noise + fresh, memory
+        return alpha * denoised.x0 + kept * found + jnp.sqrt(variance) * noise, memory
 
 
 class Previous(NamedTuple):
@@ -149,7 +148,7 @@ class DpmSolver2M:
         return Previous(x, jnp.asarray(jnp.inf, x.dtype))
 
     def step(
-        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, key: Array
+        self, x: Float[Array, "b *d"], denoised: Denoised, step: Step, memory: Memory, noise: Float[Array, "b *d"]
     ) -> tuple[Float[Array, "b *d"], Memory]:
         start, stop = level(step.start), level(step.stop)
         width, before = (step.stop - step.start) / 2, (step.start - memory.logsnr) / 2

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 
+from vlogger_jax.core.constrain import CONTEXT, whole
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.denoise import Denoise, Denoised
 from vlogger_jax.diffusion.process import from_left
@@ -34,7 +35,7 @@ class Dynamic:
     """Cut off at the `quantile` of |x_0| and divide by it, where that is above 1.
 
     Saharia et al. 2022, "Photorealistic text-to-image diffusion models", section 2.3. One number for all frames of a
-    clip, since one a frame makes the brightness flicker.
+    clip, since one a frame makes the brightness flicker; x_0 is [b, t, ...], an image a clip of one frame.
 
     Attributes:
         quantile: share of the numbers of a clip that are left alone.
@@ -44,8 +45,9 @@ class Dynamic:
     quantile: float | int = 0.995
     largest: float | int = float("inf")
 
-    def __call__(self, x0: Float[Array, "b *d"]) -> Float[Array, "b *d"]:
-        reach = jnp.quantile(jnp.abs(x0).reshape(len(x0), -1), self.quantile, axis=1)
+    def __call__(self, x0: Float[Array, "b t *d"]) -> Float[Array, "b t *d"]:
+        size = whole(jnp.abs(x0), CONTEXT, 1).reshape(len(x0), -1)
+        reach = jnp.quantile(size, self.quantile, axis=1)
         reach = from_left(jnp.clip(reach, 1.0, self.largest), x0)
         return jnp.clip(x0, -reach, reach) / reach
 

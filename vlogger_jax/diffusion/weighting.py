@@ -47,7 +47,7 @@ class MinSnr:
 
 @dataclasses.dataclass(frozen=True)
 class Sigmoid:
-    """sigmoid(bias - logsnr) of the loss of the noise; Kingma & Gao 2023, Hoogeboom et al. 2024 (there bias -3)."""
+    """sigmoid(bias - logsnr) of the loss of the noise; Kingma & Gao 2023, Hoogeboom et al. 2024 "Simpler diffusion"."""
 
     bias: float | int = 0.0
 
