@@ -94,6 +94,7 @@ setup(
         "scikit-image>=0.25",
         "scipy>=1.14",
         "soxr>=0.5",
+        "tensorboardx>=2.6.5",
         "tensorflow-datasets>=4.9.10",
         "threadpoolctl>=3.5",
         "typer>=0.29",

@@ -1,0 +1,40 @@
+"""AdamW after clipping, and its learning rate over time."""
+
+import dataclasses
+from typing import Literal
+
+import optax
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optim:
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019) on gradients of limited norm.
+
+    Attributes:
+        learning_rate: after `warmup` steps, through which it rises from 0 in a straight line.
+        decay: what follows: "none" leaves it, "cosine" lets it fall to 0 at step `steps`.
+        clip: the largest norm of all gradients together.
+    """
+
+    learning_rate: float
+    warmup: int = 0
+    decay: Literal["none", "cosine"] = "none"
+    steps: int = 0
+    clip: float = 1.0
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def schedule(self) -> optax.Schedule:
+        """The learning rate at a step."""
+        rise = optax.linear_schedule(0.0, self.learning_rate, self.warmup)
+        after = optax.constant_schedule(self.learning_rate)
+        if self.decay == "cosine":
+            after = optax.cosine_decay_schedule(self.learning_rate, max(self.steps - self.warmup, 1))
+        return optax.join_schedules([rise, after], [self.warmup]) if self.warmup else after
+
+    def transform(self) -> optax.GradientTransformation:
+        """From gradients to updates: clip, Adam, weight decay, learning rate."""
+        adam = optax.adamw(self.schedule(), b1=self.b1, b2=self.b2, eps=self.eps, weight_decay=self.weight_decay)
+        return optax.chain(optax.clip_by_global_norm(self.clip), adam)
