@@ -19,7 +19,7 @@ BESIDE = ("configs", "data_pipelines", "launch", "docs")
 FREE = ("tests", "benchmarks", "notebooks")
 
 _BLOCKS = ("core", "nn", "diffusion", "audio", "body", "media", "parallel")
-_STAGES = (*_BLOCKS, "controls", "fit", "motion", "video", "metrics")
+_STAGES = (*_BLOCKS, "controls", "fit", "toy", "motion", "video", "metrics")
 _MODELS = (*_STAGES, "stages", "bundle", "train")
 
 # Unit (folder or module of the package, or a folder beside it) -> what of the package it may import, besides itself.
@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "controls": _BLOCKS,
     "fit": _BLOCKS,
     "metrics": _BLOCKS,
+    "toy": ("core", "nn", "diffusion"),
     "motion": ("core", "nn", "diffusion", "audio", "body.rotation", "media", "parallel"),
     "video": ("core", "nn", "diffusion", "audio", "media", "parallel"),
     "stages": _STAGES,
@@ -50,9 +51,9 @@ MAY_IMPORT = {
     "cli": (*_MODELS, "console", "pipeline", "evaluate", "doctor", "fitting", "control_video", "speaking"),
     "__main__": ("cli",),
     "": ("pipeline",),
-    "data_pipelines": ("core", "audio", "body", "controls", "fit", "media", "console"),
+    "data_pipelines": ("core", "audio", "body", "controls", "fit", "media", "console", "toy.truth"),
     "configs": (),
-    "launch": (*_MODELS, "pipeline", "evaluate", "doctor", "cli", ""),
+    "launch": (*_MODELS, "pipeline", "evaluate", "doctor", "cli", "console", ""),
     "docs": (*_MODELS, "pipeline", "evaluate", "doctor", "cli", "console", "fitting", "control_video", ""),
 }
 
@@ -71,6 +72,7 @@ ONLY_IN = {
         "vlogger_jax/core/functional.py",
         "vlogger_jax/motion/network.py",
         "vlogger_jax/nn/",
+        "vlogger_jax/toy/network.py",
         "vlogger_jax/video/",
     ),
     **dict.fromkeys(("av", "cv2", "imageio", "scipy.io", "skimage.io", "soundfile", "wave"), ("vlogger_jax/media/",)),
@@ -231,6 +233,7 @@ CASES = {
     "controls": ("controls/warp.py", "from vlogger_jax.body import raster", "from vlogger_jax.fit import solve"),
     "fit": ("fit/solve.py", "from vlogger_jax.body import raster", "from vlogger_jax.controls import gbuffer"),
     "metrics": ("metrics/fid.py", "from vlogger_jax.nn import resnet", "from vlogger_jax.motion import packing"),
+    "toy": ("toy/loss.py", "from vlogger_jax.diffusion import objective", "from vlogger_jax.motion import loss"),
     "motion": (
         "motion/packing.py",
         "from vlogger_jax.body.rotation import slerp",
@@ -280,7 +283,7 @@ def test_each_row_admits_and_forbids(unit):
 ORDER = (
     ("core",),
     ("nn", "diffusion", "audio", "body", "media", "parallel", "console"),
-    ("controls", "fit", "motion", "video", "metrics"),
+    ("controls", "fit", "toy", "motion", "video", "metrics"),
     ("stages",),
     ("bundle", "train", "fitting"),
     ("pipeline", "control_video", "speaking"),

@@ -1,0 +1,48 @@
+"""The toy stage on sequences of sixteen numbers, trained to go on from any that are given.
+
+    python -m launch.train --config configs/toy_ar1.py --workdir runs/toy_ar1
+
+About a minute on 2 CPU cores.
+"""
+
+from ml_collections import ConfigDict
+
+from configs.common import parse_arg
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """`arg`: size=tiny|small."""
+    small = parse_arg(arg, size=("tiny", "small"))["size"] == "small"
+    steps = 6000 if small else 1500
+    return ConfigDict(
+        dict(
+            stage="toy",
+            data=dict(truth="ar1", given=4, reading=dict(workers=0, threads=2, ahead=2)),
+            model=dict(width=128 if small else 32, blocks=3 if small else 2, heads=4),
+            diffusion=dict(
+                schedule="cosine",
+                prediction="v",
+                weighting="min_snr",
+                masks=dict(none=0.4, first=0.4, ends=0.1, random=0.1),
+                context_noise=0.3,
+                sampler="dpm_solver_2m",
+                grid="uniform_time",
+                steps=25,
+                scales=(1.0,),
+            ),
+            optim=dict(learning_rate=3e-3, warmup=100, decay="cosine", steps=steps, clip=1.0, weight_decay=0.0),
+            train=dict(
+                steps=steps,
+                seed=0,
+                batch=256,
+                accumulate=1,
+                precision="float32",
+                ema=0.995,
+                log_every=100,
+                save_every=500,
+                evaluate_every=500,
+            ),
+            eval=dict(batches=4, samples=512),
+            mesh=dict(data=-1, fsdp=1, context=1),
+        )
+    )

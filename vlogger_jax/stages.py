@@ -1,0 +1,32 @@
+"""From a config to the stage that it describes; what trains, samples, compiles and exports a stage begins here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.stage import Stage
+from vlogger_jax.toy.stage import stage as toy
+
+STAGES = ("toy",)
+SECTIONS = ("data", "model", "diffusion", "optim", "train", "eval", "mesh")
+
+
+def build(config: Mapping[str, Any] | ConfigDict) -> Stage:
+    """The stage that `config["stage"]` names, made from the sections of `config`.
+
+    Raises:
+        UserError: if there is none of that name, a section is missing or unknown, or a stage refuses its own.
+    """
+    config = config.to_dict() if isinstance(config, ConfigDict) else config
+    keys = ("stage", *SECTIONS)
+    if missing := [key for key in keys if key not in config]:
+        raise UserError(f"the config lacks {', '.join(missing)}", "Add what is missing; configs/toy_mixture.py has all")
+    if unknown := [key for key in config if key not in keys]:
+        raise UserError(f"the config has the unknown key {unknown[0]!r}", f"Known keys: {', '.join(keys)}")
+    match config["stage"]:
+        case "toy":
+            return toy(config)
+        case other:
+            raise UserError(f"there is no stage named {other!r}", f"Name one of {', '.join(STAGES)}")
