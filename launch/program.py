@@ -1,0 +1,167 @@
+"""What is compiled of a stage: its first state, its step and its sampling, with the places of all arrays.
+
+Training, sampling, exporting and compiling for machines that one does not have take it from here, so that they agree.
+"""
+
+import dataclasses
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+from jax.sharding import Mesh, NamedSharding
+
+from vlogger_jax import stages
+from vlogger_jax.core import precision
+from vlogger_jax.core.config import from_mapping
+from vlogger_jax.core.constrain import constrain
+from vlogger_jax.core.draw import Draw
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.stage import Batch, Params, Stage
+from vlogger_jax.core.typing import Array
+from vlogger_jax.parallel import mesh as meshes
+from vlogger_jax.parallel import rules
+from vlogger_jax.parallel.distributed import numbers
+from vlogger_jax.parallel.split import FRAMES, SAMPLES, split
+from vlogger_jax.train.ema import Ema
+from vlogger_jax.train.loop import Loop
+from vlogger_jax.train.optim import Optim
+from vlogger_jax.train.state import State, create
+from vlogger_jax.train.step import make_step
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """The section `train` of a config.
+
+    Attributes:
+        batch: samples a step, on all devices together.
+        steps: when to end.
+        accumulate: parts that a batch is taken in, one after another.
+        precision: what to compute in; see `core.precision`.
+        ema: decay of the moving average.
+        log_every, save_every, evaluate_every: steps between lines of the log, checkpoints, and evaluations.
+        keep: checkpoints to keep.
+        hang_after: seconds without a step after which all threads' stacks are written down.
+        profile: first step and number of steps to profile; None: on demand only.
+    """
+
+    batch: int
+    steps: int
+    seed: int = 0
+    accumulate: int = 1
+    precision: str = "float32"
+    ema: float = 0.9999
+    log_every: int = 100
+    save_every: int = 1000
+    evaluate_every: int = 1000
+    keep: int = 3
+    hang_after: float = 600.0
+    profile: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.accumulate < 1 or self.batch % self.accumulate:
+            raise UserError(f"a batch of {self.batch} does not divide by accumulate={self.accumulate}", "Change one")
+        _ = self.loop  # which refuses what it cannot do
+
+    @property
+    def loop(self) -> Loop:
+        """What the loop asks for."""
+        return Loop(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Loop)})
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Program:
+    """Functions to compile and the arrays they take.
+
+    Attributes:
+        mesh: to be set with `jax.set_mesh` while anything here is called or lowered.
+        init: () -> (state, frozen), jitted.
+        step: (state, frozen, batch) -> (state, metrics), jitted; takes the state's memory for the next.
+        sample: (trainable, frozen, batch, key) -> samples, whole on every device, jitted.
+        loss_fn, sample_fn: (trainable, frozen, batch, draw) -> ..., a stage's, on whole arrays.
+        precision: what both compute in.
+        state, frozen, batch: shapes, dtypes and places; `batch` is that of all hosts.
+    """
+
+    train: Train
+    stage: Stage
+    mesh: Mesh
+    init: Callable[[], tuple[State, Params]]
+    step: Callable[[State, Params, Batch], tuple[State, dict[str, Array]]]
+    sample: Callable[[Params, Params, Batch, Array], Array]
+    loss_fn: Callable[..., Any]
+    sample_fn: Callable[..., Any]
+    precision: precision.Precision
+    state: State
+    frozen: Params
+    batch: Batch
+
+
+def build(config: ml_collections.ConfigDict, devices: list[jax.Device] | None = None) -> Program:
+    """The program of a config.
+
+    Args:
+        devices: what to lay the mesh over; all there are by default.
+
+    Raises:
+        UserError: if the config does not fit itself or the devices.
+    """
+    train = from_mapping(Train, config.train, "config.train")
+    optim = from_mapping(Optim, {"steps": train.steps, **config.optim}, "config.optim")
+    stage = stages.build(config)
+    laid = dict(config.mesh)
+    placing = rules.read(laid.pop("rules", None))
+    mesh = meshes.make(from_mapping(meshes.MeshConfig, laid, "config.mesh"), devices)
+    digits = precision.named(train.precision)
+    for name in stage.framed:
+        meshes.check(mesh, train.batch // train.accumulate, stage.spec[name].shape[0])
+
+    def first() -> tuple[State, Params]:
+        key = jax.random.key(train.seed)
+        variables = stage.init(jax.random.fold_in(key, zlib.crc32(stage.name.encode())))
+        return create(variables.trainable, optim.transform(), key), digits.cast(variables.frozen)
+
+    state, frozen = jax.eval_shape(first)
+    places = rules.place(state, placing, mesh), rules.place(frozen, rules.WHOLE, mesh)
+    loss_fn = split(stage.loss_fn, stage.framed)
+    order = numbers(train.batch, mesh)
+    step = make_step(loss_fn, optim, Ema(train.ema), digits, order, train.accumulate)
+    sample_fn = split(stage.sample, stage.framed, stage.sampled_frames)
+
+    def sample(trainable: Params, frozen: Params, batch: Batch, key: Array) -> Array:
+        rows = numbers(len(next(iter(batch.values()))), mesh)
+        draw = Draw(key, jnp.asarray(rows), len(rows))
+        samples = sample_fn(digits.cast(trainable), frozen, batch, draw)
+        return constrain(samples, *[None] * samples.ndim)
+
+    batch = {
+        name: jax.ShapeDtypeStruct(
+            (train.batch, *each.shape),
+            each.dtype,
+            sharding=NamedSharding(mesh, FRAMES if name in stage.framed else SAMPLES),
+        )
+        for name, each in stage.spec.items()
+    }
+    return Program(
+        train=train,
+        stage=stage,
+        mesh=mesh,
+        init=jax.jit(first, out_shardings=places),
+        step=jax.jit(step, donate_argnums=0, out_shardings=(places[0], None)),
+        sample=jax.jit(sample),
+        loss_fn=loss_fn,
+        sample_fn=sample_fn,
+        precision=digits,
+        state=_at(state, places[0]),
+        frozen=_at(frozen, places[1]),
+        batch=batch,
+    )
+
+
+def _at(shapes: Any, places: Any) -> Any:
+    return jax.tree.map(
+        lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places
+    )
