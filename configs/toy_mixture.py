@@ -29,6 +29,8 @@ def get_config(arg: str = "") -> ConfigDict:
                 grid="uniform_logsnr",
                 steps=50,
                 scales=(1.0,),
+                # Near clean data guidance multiplies what little the network is wrong by, and nothing else.
+                interval=(0.3, 1.0),
             ),
             optim=dict(learning_rate=2e-3, warmup=100, decay="cosine", steps=steps, clip=1.0, weight_decay=0.0),
             train=dict(

@@ -48,6 +48,7 @@ def train(context: typer.Context, config: Config, workdir: Workdir) -> int:
     asked = evaluations.read(given, made)
     record.begin(workdir, given)
 
+    first = jax.process_index() == 0  # of several processes one speaks
     checkpoints = Checkpoints(workdir / "checkpoints", made.train.keep)
     try:
         with jax.set_mesh(made.mesh), console.progress() as begin, contextlib.ExitStack() as stack:
@@ -64,8 +65,8 @@ def train(context: typer.Context, config: Config, workdir: Workdir) -> int:
                 writer=written,
                 evaluations=evaluations.of(asked, given, made, frozen),
                 name_batch=inputs.name,
-                report=begin("training"),
-                say=_say,
+                report=begin("training") if first else lambda done: None,
+                say=_say if first else lambda line: None,
             )
     except loop.TrainingStopped as error:
         return _end(error, EXIT_TRAINING_STOPPED)

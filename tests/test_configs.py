@@ -16,7 +16,7 @@ from vlogger_jax.train.state import GOING
 
 CONFIGS = sorted(Path(common.__file__).parent.glob("*.py"))
 EXPERIMENTS = [path for path in CONFIGS if path.stem not in ("__init__", "common")]
-BATCH, STEPS = 16, 30
+BATCH, STEPS = 16, 40
 
 
 @pytest.fixture(params=EXPERIMENTS, ids=lambda path: path.stem)
@@ -43,7 +43,7 @@ def test_one_batch_is_learned(path):
             losses.append(float(metrics["loss"]))
     assert (int(state.step), int(state.stopped)) == (1, GOING)
     assert np.isfinite(losses).all()
-    assert losses[-1] < 0.2 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
 
 
 @pytest.mark.parametrize("size", ["tiny", "small"])

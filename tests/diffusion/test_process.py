@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.precision import wide
 from vlogger_jax.diffusion import prediction, process
 from vlogger_jax.diffusion.prediction import X0, Eps, V, named, noise_in
-from vlogger_jax.diffusion.process import level_at, posterior, renoise, wide
+from vlogger_jax.diffusion.process import level_at, posterior, renoise
 from vlogger_jax.diffusion.schedule import Cosine, Linear, level
 
 KINDS = [Eps(), X0(), V()]

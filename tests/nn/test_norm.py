@@ -7,7 +7,8 @@ import pytest
 
 from tests.nn.sharded import normal, parameters
 from vlogger_jax.core.functional import Network
-from vlogger_jax.nn.norm import Film, GroupNorm, LayerNorm, RMSNorm, wide
+from vlogger_jax.core.precision import wide
+from vlogger_jax.nn.norm import Film, GroupNorm, LayerNorm, RMSNorm
 
 
 def fresh(make):

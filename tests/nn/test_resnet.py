@@ -81,6 +81,14 @@ def test_a_fresh_temporal_convolution_changes_nothing(frames):
     np.testing.assert_allclose(pictures[:, 0], alone, atol=1e-5)
 
 
+def test_an_embedding_may_differ_from_frame_to_frame():
+    params, x, embedding = parameters(block()), normal(2, 3, 4, 4, 4), normal(2, 3, 6, seed=2)
+    frames = jax.jit(block())(params, x, embedding)
+    for frame in range(3):
+        alone = jax.jit(block())(params, x[:, frame], embedding[:, frame])
+        np.testing.assert_allclose(frames[:, frame], alone, atol=1e-5)
+
+
 @settings(max_examples=4)
 @given(
     lead=st.lists(st.integers(1, 3), min_size=1, max_size=2),

@@ -85,7 +85,9 @@ def test_what_is_not_given_is_not_looked_at():
     np.testing.assert_array_equal(sample(params, {}, data, draw), sample(params, {}, other, draw))
 
 
-@pytest.mark.parametrize("remat", ["full", "dots", "blocks"])
+@pytest.mark.parametrize(
+    "remat", ["full", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dots", "blocks"))]
+)
 def test_remat_changes_no_number(remat):
     data, draw = batch("ar1"), Draw.of(jax.random.key(1), BATCH)
     plain, saving = (stage(config("ar1", model=dict(remat=name))) for name in ("none", remat))

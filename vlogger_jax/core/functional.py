@@ -81,8 +81,8 @@ def remat(policy: str) -> Callable[[_F], _F]:
     Arguments must be arrays, or pytrees of them; the rest has to be closed over.
 
     Args:
-        policy: "none" keeps all; "full" the arguments only, and around each block takes the least memory; "dots" the
-            results of matrix products; "blocks" what blocks tag as "block_out", around a whole network of them.
+        policy: "none" keeps all; "full" the arguments only, around each block; "dots" the results of matrix products
+            and convolutions; "blocks" what blocks tag as "block_out", around a whole network of them.
 
     Raises:
         UserError: if it is none of them.

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.typing import Array
 
 KEPT = (r"(^|/)(norm|time|stem|out)(_\w+)?/",)
 """Norms, embeddings of time, first and last layers need the digits and cost next to nothing."""
@@ -38,6 +39,11 @@ class Precision:
             return leaf if kept else leaf.astype(self.compute)
 
         return jax.tree_util.tree_map_with_path(one, params)
+
+
+def wide(x: Array) -> Array:
+    """`x` in float32, or wider where it is: bfloat16 has no digits for sums, nor for small differences."""
+    return jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))
 
 
 _NAMED = {"float32": Precision("float32"), "bfloat16": Precision("bfloat16", KEPT)}

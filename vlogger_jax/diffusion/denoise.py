@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from vlogger_jax.core.precision import wide
 from vlogger_jax.core.typing import Array
 from vlogger_jax.diffusion.prediction import Prediction
-from vlogger_jax.diffusion.process import level_at, wide
+from vlogger_jax.diffusion.process import level_at
 from vlogger_jax.diffusion.schedule import Schedule
 
 

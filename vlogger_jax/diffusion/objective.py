@@ -6,9 +6,10 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from vlogger_jax.core.constrain import CONTEXT, shards, total
+from vlogger_jax.core.precision import wide
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.prediction import Prediction
-from vlogger_jax.diffusion.process import corrupt, from_left, level_at, wide
+from vlogger_jax.diffusion.process import corrupt, from_left, level_at
 from vlogger_jax.diffusion.schedule import Schedule
 from vlogger_jax.diffusion.weighting import Weighting
 

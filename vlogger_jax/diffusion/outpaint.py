@@ -13,9 +13,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from vlogger_jax.core.draw import Draw
+from vlogger_jax.core.precision import wide
 from vlogger_jax.core.typing import Array, Bool, Float
 from vlogger_jax.diffusion.denoise import Denoised
-from vlogger_jax.diffusion.process import from_left, wide
+from vlogger_jax.diffusion.process import from_left
 from vlogger_jax.diffusion.schedule import level
 from vlogger_jax.diffusion.stepper import Memory, Step, Stepper
 

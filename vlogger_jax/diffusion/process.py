@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from vlogger_jax.core.precision import wide
 from vlogger_jax.core.typing import Array, Float, namespace
 from vlogger_jax.diffusion.schedule import Level, Schedule, level, log_alpha_squared
 
@@ -54,8 +55,3 @@ def renoise(
     """What is at logsnr `start`, noised further to `stop`, the lower one; q(x_t | x_s)."""
     beta = -jnp.expm1(log_alpha_squared(stop) - log_alpha_squared(start))
     return jnp.sqrt(1 - beta) * x + jnp.sqrt(beta) * noise
-
-
-def wide(x: Float[Array, "*d"]) -> Float[Array, "*d"]:
-    """`x` in float32, or float64 where that is what it is: bfloat16 has no digits for small differences."""
-    return jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vlogger_jax.core.precision import wide
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.denoise import Denoise
 from vlogger_jax.diffusion.grid import Grid
 from vlogger_jax.diffusion.noise import Noise
-from vlogger_jax.diffusion.process import renoise, wide
+from vlogger_jax.diffusion.process import renoise
 from vlogger_jax.diffusion.stepper import Step, Stepper
 
 

@@ -8,9 +8,10 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from vlogger_jax.core.precision import wide
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.objective import Objective, Predict, mean
-from vlogger_jax.diffusion.process import corrupt, from_left, level_at, posterior, wide
+from vlogger_jax.diffusion.process import corrupt, from_left, level_at, posterior
 
 _HALF_BIN = 1 / 255
 """Of 8-bit pixels in [-1, 1]."""

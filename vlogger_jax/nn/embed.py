@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from vlogger_jax.core.constrain import CONTEXT, position
+from vlogger_jax.core.precision import wide
 from vlogger_jax.core.typing import Array, Float, Int
 from vlogger_jax.nn.dense import Linear
-from vlogger_jax.nn.norm import wide
 
 
 def sinusoidal(x: Float[Array, "*b"] | Int[Array, "*b"], d: int) -> Float[Array, "*b {d}"]:
