@@ -2,7 +2,8 @@
 
     python -m launch.train --config configs/toy_mixture.py --workdir runs/toy_mixture
 
-About a minute on 2 CPU cores.
+About a minute on 2 CPU cores. The loss of held out samples comes to 0.166, where 0.164 is the least that there can be
+(docs/results/toy.json).
 """
 
 from ml_collections import ConfigDict

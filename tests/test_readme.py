@@ -99,3 +99,42 @@ def test_what_it_says_of_loaders():
         rate = 1e3 * case["gigabytes_a_second_a_host"]
         assert f"{begin} {case['cores_a_host']:.1f} cores and {rate:.0f} MB/s" in text
     assert f"{details['memory']['late_mb'] - details['memory']['early_mb']:+.1f} MB" in text
+
+
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+def test_what_it_says_of_training():
+    toy, context = results("toy.json"), results("aot_context.json")["rows"]
+    loop = json.loads((ROOT / "benchmarks" / "results" / "loop.cpu2.json").read_text())["details"]
+    ar1, rings = toy["ar1"], toy["mixture"]
+    masks, replaced = (ar1[way]["bias_of_first_three"] for way in ("trained_with_masks", "replacement"))
+    assert f"{masks:.3f} trained with masks, {replaced:.3f} by replacement" in README
+    assert f"| {loop['python_ms_a_step']:.1f} ms |" in README
+    for page in (README, TRAINING):
+        for way, digits in (("parallel.split", 3), ("automatic", 3)):
+            ratios = [row["flops_ratio"] for row in context if row["sharding"] == way]
+            assert " / ".join(["1", *(f"{ratio:.{digits}f}" for ratio in ratios[1:])]) in page, way
+    said = {line.split("|")[1].strip(): line for line in TRAINING.splitlines() if line.startswith("| ")}
+    row = said["loss of the mixture; of the sequences"]
+    for name in ("loss", "least_possible"):
+        assert f" {rings[name]:.4f}; {ar1[name]:.4f} " in row
+    row = next(line for name, line in said.items() if name.startswith("going on from 4"))
+    for way in ("trained_with_masks", "exact"):
+        assert f" {ar1[way]['bias_of_first_three']:.3f}; {ar1[way]['spread_ratio_of_first']:.2f} " in row
+    for name, key, digits, begin in (
+        ("plain", "spread_ratio", 2, "mixture, inner"),
+        ("guided", "radius", 3, "radius of the rings"),
+        ("always", "radius", 3, "the same, guidance"),
+    ):
+        row = next(line for what, line in said.items() if what.startswith(begin))
+        for way in ("trained", "exact"):
+            inner, outer = (rings[name][way][ring][key] for ring in ("inner", "outer"))
+            assert f" {inner:.{digits}f}; {outer:.{digits}f} " in row, (name, way)
+
+
+def test_links_of_the_page_on_training_exist():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", TRAINING):
+        assert (ROOT / "docs" / target).exists(), target
+    for module in set(re.findall(r"python -m ([a-z_.]+)", TRAINING)):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module

@@ -100,6 +100,7 @@ def test_guidance_is_for_its_interval():
         (dict(steps=0), "steps 0"),
         (dict(drop=1.5), "drop 1.5"),
         (dict(context_noise=1.0), "context_noise 1.0"),
+        (dict(interval=(0.8, 0.2)), r"config.diffusion.interval is \(0.8, 0.2\)"),
         (dict(scales=()), "0 numbers for 1 condition"),
         (dict(guidance=2), "unknown key 'guidance'"),
         (dict(masks=dict(none="all")), "config.diffusion.masks.none"),

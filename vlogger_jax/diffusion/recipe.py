@@ -112,6 +112,8 @@ class Recipe:
                 f"{where} has drop {given.drop}, context_noise {given.context_noise}, steps {given.steps}",
                 "Give shares from 0 to 1, and 1 step or more",
             )
+        if given.interval[0] > given.interval[1]:
+            raise UserError(f"{where}.interval is {given.interval}", "Give the lower time first")
         if len(given.scales) != conditions:
             raise UserError(
                 f"{where}.scales has {len(given.scales)} numbers for {conditions} conditions", "Give one for each"
