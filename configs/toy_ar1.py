@@ -2,8 +2,8 @@
 
     python -m launch.train --config configs/toy_ar1.py --workdir runs/toy_ar1
 
-About a minute on 2 CPU cores. The loss of held out samples comes to 0.1276, where 0.1267 is the least that there can be,
-and the first frames after four given ones are off by less than 0.05 standard deviations (docs/results/toy.json).
+About a minute on 2 CPU cores. The loss of held out samples comes to 0.1276, where 0.1267 is the least there can be, and
+the first frames after four given ones are off by less than 0.05 standard deviations (docs/results/toy.json).
 """
 
 from ml_collections import ConfigDict

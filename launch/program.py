@@ -110,7 +110,7 @@ def build(config: ml_collections.ConfigDict, devices: list[jax.Device] | None = 
         UserError: if the config does not fit itself or the devices.
     """
     train = from_mapping(Train, config.train, "config.train")
-    optim = from_mapping(Optim, {"steps": train.steps, **config.optim}, "config.optim")
+    optim = from_mapping(Optim, config.optim, "config.optim")
     stage = stages.build(config)
     laid = dict(config.mesh)
     placing = rules.read(laid.pop("rules", None))

@@ -5,6 +5,8 @@ from typing import Literal
 
 import optax
 
+from vlogger_jax.core.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Optim:
@@ -26,12 +28,22 @@ class Optim:
     eps: float = 1e-8
     weight_decay: float = 0.0
 
+    def __post_init__(self) -> None:
+        # Not the training's own number of steps, which may be raised when it is to go on.
+        if self.decay == "cosine" and self.steps <= self.warmup:
+            raise UserError(
+                f"the learning rate is to fall until step {self.steps}, and rises until {self.warmup}",
+                "Give optim.steps, later than optim.warmup",
+            )
+        if min(self.learning_rate, self.clip, self.eps, self.b1, self.b2, self.weight_decay, self.warmup) < 0:
+            raise UserError(f"{self} cannot be", "Give numbers of 0 or more")
+
     def schedule(self) -> optax.Schedule:
         """The learning rate at a step."""
         rise = optax.linear_schedule(0.0, self.learning_rate, self.warmup)
         after = optax.constant_schedule(self.learning_rate)
         if self.decay == "cosine":
-            after = optax.cosine_decay_schedule(self.learning_rate, max(self.steps - self.warmup, 1))
+            after = optax.cosine_decay_schedule(self.learning_rate, self.steps - self.warmup)
         return optax.join_schedules([rise, after], [self.warmup]) if self.warmup else after
 
     def transform(self) -> optax.GradientTransformation:
