@@ -19,7 +19,7 @@ def get_config(arg: str = "") -> ConfigDict:
         dict(
             stage="toy",
             data=dict(truth="mixture", reading=dict(workers=0, threads=2, ahead=2)),
-            model=dict(width=256 if small else 64, blocks=3 if small else 2, heads=4),
+            model=dict(width=256 if small else 64, blocks=3 if small else 2, heads=4, remat="none"),
             diffusion=dict(
                 schedule="cosine",
                 prediction="v",
@@ -33,7 +33,17 @@ def get_config(arg: str = "") -> ConfigDict:
                 # Near clean data guidance multiplies what little the network is wrong by, and nothing else.
                 interval=(0.3, 1.0),
             ),
-            optim=dict(learning_rate=2e-3, warmup=100, decay="cosine", steps=steps, clip=1.0, weight_decay=0.0),
+            optim=dict(
+                learning_rate=2e-3,
+                warmup=100,
+                decay="cosine",
+                steps=steps,
+                clip=1.0,
+                weight_decay=0.0,
+                b1=0.9,
+                b2=0.999,
+                eps=1e-8,
+            ),
             train=dict(
                 steps=steps,
                 seed=0,
@@ -44,8 +54,11 @@ def get_config(arg: str = "") -> ConfigDict:
                 log_every=100,
                 save_every=500,
                 evaluate_every=500,
+                keep=3,
+                hang_after=600.0,
+                profile=None,
             ),
-            eval=dict(batches=4, samples=512),
-            mesh=dict(data=-1, fsdp=1, context=1),
+            eval=dict(batches=4, samples=512, seed=0),
+            mesh=dict(data=-1, fsdp=1, context=1, slices=-1, rules=None),
         )
     )

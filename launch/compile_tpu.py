@@ -52,6 +52,8 @@ def compile_tpu(
     from launch import program, settings
     from vlogger_jax.parallel import aot
 
+    if slices < 1:
+        raise UserError(f"there are no {slices} slices", "Give 1 or more to --slices")
     loaded = settings.load(config, context.args)
     if mesh:
         rules = {name: loaded.mesh[name] for name in ("rules",) if name in loaded.mesh}
@@ -87,9 +89,12 @@ def lowered(built: "Program", what: str) -> "jax.stages.Lowered":
 def _sizes(text: str) -> dict[str, int]:
     fix = "Give sizes of axes, as in --mesh data=4,context=4"
     try:
-        sizes = {name: int(size) for name, size in (item.split("=") for item in text.split(","))}
+        pairs = [(name, int(size)) for name, size in (item.split("=") for item in text.split(","))]
     except ValueError as error:
         raise UserError(f"the mesh {text!r} cannot be read", fix) from error
+    sizes = dict(pairs)
+    if len(sizes) < len(pairs):
+        raise UserError(f"the mesh {text!r} has an axis twice", fix)
     if unknown := [name for name in sizes if name not in ("data", "fsdp", "context")]:
         raise UserError(f"a mesh has no axis {unknown[0]!r}", fix)
     return sizes

@@ -19,7 +19,7 @@ class Eval:
     """The section `eval` of a config.
 
     Attributes:
-        batches: of the validation split, whose loss is told; as large as those of training.
+        batches: of the validation split, whose loss is told; as large as the parts of those of training.
         samples: that are drawn for a picture; 0: none.
         seed: of their randomness.
     """
@@ -49,7 +49,9 @@ def of(asked: Eval, config: ml_collections.ConfigDict, made: Program, frozen: Pa
     """The evaluations that are asked for."""
     found: list[Evaluation] = []
     if asked.batches:
-        inputs = Inputs.of(config, made.stage, made.mesh, "validation", made.train.batch)
+        # As large as what the step takes at a time.
+        size = made.train.batch // made.train.accumulate
+        inputs = Inputs.of(config, made.stage, made.mesh, "validation", size)
         found.append(
             evaluation.validation(
                 made.loss_fn,

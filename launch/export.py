@@ -5,7 +5,6 @@
 What is exported is the moving average. A bundle takes one stage after another; one of the same name is replaced.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -34,8 +33,8 @@ def export(
     from vlogger_jax.core.stage import Variables
     from vlogger_jax.train.checkpoint import Checkpoints
 
-    given = record.read(workdir)
-    kept = json.loads((workdir / record.NAME).read_text(encoding="utf-8"))
+    kept = record.read(workdir)
+    given = kept.settings
     # However many devices trained it, one will do here.
     given.mesh = {"data": 1}
     made = program.build(given, jax.devices()[:1])
@@ -43,13 +42,13 @@ def export(
     with jax.set_mesh(made.mesh):
         state, frozen = checkpoints.restore(made.state, step), checkpoints.frozen(made.frozen)
     training = bundle.Training(
-        config=kept["config"],
+        config=kept.config,
         step=int(state.step),
         seed=made.train.seed,
         ema=made.train.ema,
         licence=licence,
-        code=kept["code"],
-        versions=kept["versions"],
+        code=kept.parts[-1].code,
+        versions=kept.parts[-1].versions,
     )
     params = Variables(trainable=state.ema, frozen=frozen)
     stored = bundle.save(out, made.stage.name, params, training, dtype=dtype).stages[made.stage.name]

@@ -16,7 +16,6 @@ from jax.sharding import Mesh, NamedSharding
 from vlogger_jax import stages
 from vlogger_jax.core import precision
 from vlogger_jax.core.config import from_mapping
-from vlogger_jax.core.constrain import constrain
 from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.stage import Batch, Params, Stage
@@ -62,6 +61,9 @@ class Train:
     profile: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
+        if not (0 <= self.seed < 2**31 and self.batch >= 1 and self.keep >= 1):
+            given = f"train has seed {self.seed}, batch {self.batch}, keep {self.keep}"
+            raise UserError(given, "Give a seed from 0 to 2^31 - 1, and 1 or more of the others")
         if self.accumulate < 1 or self.batch % self.accumulate:
             raise UserError(f"a batch of {self.batch} does not divide by accumulate={self.accumulate}", "Change one")
         _ = self.loop  # which refuses what it cannot do
@@ -72,6 +74,17 @@ class Train:
         return Loop(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Loop)})
 
 
+@dataclasses.dataclass(frozen=True)
+class MeshSection(meshes.MeshConfig):
+    """The section `mesh` of a config.
+
+    Attributes:
+        rules: where parameters lie, as `parallel.rules.read` reads it.
+    """
+
+    rules: Any = None
+
+
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Program:
     """Functions to compile and the arrays they take.
@@ -80,7 +93,7 @@ class Program:
         mesh: to be set with `jax.set_mesh` while anything here is called or lowered.
         init: () -> (state, frozen), jitted.
         step: (state, frozen, batch) -> (state, metrics), jitted; takes the state's memory for the next.
-        sample: (trainable, frozen, batch, key) -> samples, whole on every device, jitted.
+        sample: (trainable, frozen, batch, key) -> samples, which stay where they were drawn, jitted.
         loss_fn, sample_fn: (trainable, frozen, batch, draw) -> ..., a stage's, on whole arrays.
         precision: what both compute in.
         state, frozen, batch: shapes, dtypes and places; `batch` is that of all hosts.
@@ -100,21 +113,23 @@ class Program:
     batch: Batch
 
 
-def build(config: ml_collections.ConfigDict, devices: list[jax.Device] | None = None) -> Program:
+def build(
+    config: ml_collections.ConfigDict, devices: list[jax.Device] | None = None, stage: Stage | None = None
+) -> Program:
     """The program of a config.
 
     Args:
         devices: what to lay the mesh over; all there are by default.
+        stage: that of the config, where it is there already.
 
     Raises:
         UserError: if the config does not fit itself or the devices.
     """
+    stage = stages.build(config) if stage is None else stage
     train = from_mapping(Train, config.train, "config.train")
     optim = from_mapping(Optim, config.optim, "config.optim")
-    stage = stages.build(config)
-    laid = dict(config.mesh)
-    placing = rules.read(laid.pop("rules", None))
-    mesh = meshes.make(from_mapping(meshes.MeshConfig, laid, "config.mesh"), devices)
+    laid = from_mapping(MeshSection, config.mesh, "config.mesh")
+    placing, mesh = rules.read(laid.rules), meshes.make(laid, devices)
     digits = precision.named(train.precision)
     for name in stage.framed:
         meshes.check(mesh, train.batch // train.accumulate, stage.spec[name].shape[0])
@@ -134,8 +149,7 @@ def build(config: ml_collections.ConfigDict, devices: list[jax.Device] | None = 
     def sample(trainable: Params, frozen: Params, batch: Batch, key: Array) -> Array:
         rows = numbers(len(next(iter(batch.values()))), mesh)
         draw = Draw(key, jnp.asarray(rows), len(rows))
-        samples = sample_fn(digits.cast(trainable), frozen, batch, draw)
-        return constrain(samples, *[None] * samples.ndim)
+        return sample_fn(digits.cast(trainable), frozen, batch, draw)
 
     batch = {
         name: jax.ShapeDtypeStruct(

@@ -1,5 +1,6 @@
-"""What a training was begun with, written down in its folder: `config.json`."""
+"""What a training was begun and gone on with, written down in its folder: `config.json`."""
 
+import dataclasses
 import hashlib
 import json
 import platform
@@ -12,6 +13,7 @@ from typing import Any
 import ml_collections
 
 from launch import settings
+from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.media import atomic
 
@@ -23,8 +25,45 @@ SOURCES = ("vlogger_jax", "configs", "data_pipelines", "launch")
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 FREE = ("train.steps", "train.log_every", "train.save_every", "train.evaluate_every", "train.keep", "train.hang_after")
-FREE += ("train.profile", "mesh.", "eval.", "data.reading")
-"""What may change from one part of a training to the next: none of it changes what is learned from which batch."""
+FREE += ("train.profile", "mesh.", "eval.", "data.reading.", "optim.")
+"""What may change from one part of a training to the next. All but `optim` changes nothing that is learned."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Part:
+    """One start of the command.
+
+    Attributes:
+        step: that it went on from.
+        command: as it was given.
+        code: hash of the sources.
+        versions: of Python and packages.
+        changed: values of the config that were others before, by name.
+    """
+
+    step: int
+    command: str
+    code: str
+    versions: dict[str, str]
+    changed: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record:
+    """The file.
+
+    Attributes:
+        config: of the last part.
+        parts: one after another.
+    """
+
+    config: dict[str, Any]
+    parts: tuple[Part, ...]
+
+    @property
+    def settings(self) -> ml_collections.ConfigDict:
+        """The config."""
+        return ml_collections.ConfigDict(self.config)
 
 
 def code() -> str:
@@ -35,52 +74,62 @@ def code() -> str:
     return digest.hexdigest()
 
 
-def begin(workdir: Path, config: ml_collections.ConfigDict) -> None:
-    """Write the record, or see that the one that is there was of the same training.
+def changes(workdir: Path, config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Values of `config` that were others when the training in `workdir` last went on; none if there is none.
 
     Raises:
-        UserError: if the folder is another training's.
+        UserError: if one of them may not change: then the folder is another training's.
     """
-    path = workdir / NAME
-    if path.exists():
-        _same(read(workdir).to_dict(), json.loads(settings.as_json(config)), workdir)
-    record = {
-        "format": FORMAT,
-        "version": VERSION,
-        "command": shlex.join(["python", "-m", "launch.train", *sys.argv[1:]]),
-        "code": code(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "config": json.loads(settings.as_json(config)),
-    }
-    workdir.mkdir(parents=True, exist_ok=True)
-    with atomic.replacing(path) as part:
-        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    if not (workdir / NAME).exists():
+        return {}
+    old, new = dict(_flat(read(workdir).config)), dict(_flat(json.loads(settings.as_json(config))))
+    found = {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    for name in found:
+        if not name.startswith(FREE):
+            what = f"{workdir} was begun with {name} = {old.get(name)!r}, not {new.get(name)!r}"
+            raise UserError(what, "Go on with the same config, or begin in another --workdir")
+    return found
 
 
-def read(workdir: Path) -> ml_collections.ConfigDict:
-    """The config of the training in a folder.
+def write(workdir: Path, config: ml_collections.ConfigDict, step: int) -> None:
+    """Note that the training in `workdir` goes on from `step` with `config`.
+
+    Raises:
+        UserError: if the folder cannot be written to.
+    """
+    part = Part(
+        step=step,
+        command=shlex.join(["python", "-m", "launch.train", *sys.argv[1:]]),
+        code=code(),
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        changed=changes(workdir, config),
+    )
+    before = read(workdir).parts if (workdir / NAME).exists() else ()
+    record = Record(config=json.loads(settings.as_json(config)), parts=(*before, part))
+    text = json.dumps({"format": FORMAT, "version": VERSION, **dataclasses.asdict(record)}, indent=1)
+    with atomic.replacing(workdir / NAME) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read(workdir: Path) -> Record:
+    """The record in a folder.
 
     Raises:
         UserError: if there is none.
     """
     path = workdir / NAME
     try:
-        record: Any = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{workdir} is no training's folder: it has no {NAME}", "Name a --workdir") from error
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}", "Restore it, or begin in another --workdir") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("version") != VERSION:
+    if not isinstance(found, dict) or (found.pop("format", None), found.pop("version", None)) != (FORMAT, VERSION):
         raise UserError(f"{path} is not version {VERSION} of {FORMAT}", "Name the folder of a training of this version")
-    return ml_collections.ConfigDict(record["config"])
-
-
-def _same(before: dict[str, Any], now: dict[str, Any], workdir: Path) -> None:
-    old, new = dict(_flat(before)), dict(_flat(now))
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name) and not name.startswith(FREE):
-            what = f"{workdir} was begun with {name} = {old.get(name)!r}, not {new.get(name)!r}"
-            raise UserError(what, "Go on with the same config, or begin in another --workdir")
+    record = from_mapping(Record, found, str(path))
+    if not record.parts:
+        raise UserError(f"{path} tells of no training", "Restore it, or begin in another --workdir")
+    return record
 
 
 def _flat(mapping: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

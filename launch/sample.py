@@ -25,11 +25,11 @@ def sample(
 ) -> None:
     """Draw samples. --config.diffusion.steps=50 and the like change how; what was trained cannot be changed."""
     import jax
-    import numpy as np
 
     from launch import data, program, record, settings
     from vlogger_jax.media import array_file, image_file
     from vlogger_jax.parallel import mesh as meshes
+    from vlogger_jax.parallel.distributed import fetch
     from vlogger_jax.train.checkpoint import Checkpoints
 
     if split not in data.SPLITS:
@@ -37,7 +37,7 @@ def sample(
     if count < 1 or seed < 0:
         raise UserError(f"--count is {count}, --seed {seed}", "Give 1 sample or more, and a seed of 0 or more")
     console.keep_compiled()
-    given = settings.changed(record.read(workdir), context.args)
+    given = settings.changed(record.read(workdir).settings, context.args)
     made = program.build(given)
     if picture and made.stage.picture is None:
         raise UserError(f"the stage {made.stage.name} has no picture", "Leave out --picture")
@@ -47,7 +47,7 @@ def sample(
     checkpoints = Checkpoints(workdir / "checkpoints")
     with jax.set_mesh(made.mesh):
         state, frozen = checkpoints.restore(made.state, step), checkpoints.frozen(made.frozen)
-        samples = np.asarray(made.sample(state.ema, frozen, inputs.put(inputs.batch(0)), jax.random.key(seed)))
+        samples = fetch(made.sample(state.ema, frozen, inputs.put(inputs.batch(0)), jax.random.key(seed)))
     batch = inputs.whole_batch(0)
     array_file.write(out, {"samples": samples, **batch})
     if picture:

@@ -3,7 +3,7 @@
 import ast
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,15 @@ def load(spec: str, changes: Sequence[str] = ()) -> ml_collections.ConfigDict:
     path, _, argument = spec.partition(":")
     if not Path(path).is_file():
         raise UserError(f"there is no config {path}", "Name a file, as in --config configs/toy_ar1.py:size=tiny")
-    module = _module(Path(path))
+    get_config = _get_config(Path(path))
     try:
-        config = module.get_config(argument) if argument else module.get_config()
+        config = get_config(argument) if argument else get_config()
     except ValueError as error:
         raise UserError(f"{path} refuses {argument!r}: {error}", "Its docstring says what it takes") from error
+    except (Exception, SystemExit) as error:  # a file of the user's may do anything
+        raise UserError(f"get_config of {path} fails: {_said(error)}", "Mend it") from error
+    if not isinstance(config, ml_collections.ConfigDict):
+        raise UserError(f"get_config of {path} gives a {type(config).__name__}", "Let it give a ConfigDict")
     return changed(config, changes)
 
 
@@ -46,22 +50,33 @@ def changed(config: ml_collections.ConfigDict, changes: Sequence[str]) -> ml_col
 
 
 def as_json(config: ml_collections.ConfigDict) -> str:
-    """`config` as JSON, with lists for tuples; equal configs give equal text."""
-    return json.dumps(config.to_dict(), indent=1, sort_keys=True)
+    """`config` as JSON, with lists for tuples; equal configs give equal text.
+
+    Raises:
+        UserError: if it holds something that JSON has not.
+    """
+    try:
+        return json.dumps(config.to_dict(), indent=1, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the config cannot be kept: {error}", "Let it hold plain numbers, text and lists") from error
 
 
-def _module(path: Path) -> Any:
+def _get_config(path: Path) -> Callable[..., Any]:
     if path.suffix != ".py":
         raise UserError(f"{path} is no Python file", "Name one with a function get_config, such as those of configs")
     found = importlib.util.spec_from_file_location(f"config_{path.stem}", path)
     module = importlib.util.module_from_spec(found)
     try:
         found.loader.exec_module(module)
-    except (SyntaxError, ImportError) as error:
-        raise UserError(f"{path} cannot be read: {error}", "Mend it") from error
-    if not hasattr(module, "get_config"):
+    except (Exception, SystemExit) as error:  # a file of the user's may do anything
+        raise UserError(f"{path} cannot be read: {_said(error)}", "Mend it") from error
+    if not callable(getattr(module, "get_config", None)):
         raise UserError(f"{path} has no function get_config", "Name a config, such as those in configs")
-    return module
+    return module.get_config
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _pairs(changes: Sequence[str]) -> list[tuple[str, str]]:

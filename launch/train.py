@@ -1,7 +1,8 @@
 """`python -m launch.train`: train a stage, on a laptop, on a GPU and on a pod.
 
 Run the same command again and it goes on from the last checkpoint, to the bit as if it had never stopped. Exit codes: 0
-done, 2 something to mend, 3 a number was not finite, 75 asked to end and saved, 130 Ctrl-C and saved.
+done, 2 something to mend, 3 a number was not finite, 75 asked to end by SIGTERM and saved, 130 Ctrl-C, saved as well
+where there is one process.
 """
 
 import contextlib
@@ -33,9 +34,11 @@ def train(context: typer.Context, config: Config, workdir: Workdir) -> int:
 
     from launch import evaluations, program, record, settings
     from launch.data import Inputs
+    from vlogger_jax import stages
     from vlogger_jax.parallel import distributed
     from vlogger_jax.train import loop
     from vlogger_jax.train.checkpoint import Checkpoints
+    from vlogger_jax.train.watch import alone
     from vlogger_jax.train.writer import writer
 
     distributed.start()
@@ -43,17 +46,27 @@ def train(context: typer.Context, config: Config, workdir: Workdir) -> int:
     given = settings.load(config, context.args)
     distributed.agree("config", settings.as_json(given))
     distributed.agree("code", record.code())
-    made = program.build(given)
-    inputs = Inputs.of(given, made.stage, made.mesh, "train", made.train.batch)
+    stage = stages.build(given)  # whose loss is in toy/loss.py, say
+    made = program.build(given, stage=stage)
+    inputs = Inputs.of(given, stage, made.mesh, "train", made.train.batch)
     asked = evaluations.read(given, made)
-    record.begin(workdir, given)
-
+    changed = record.changes(workdir, given)
     first = jax.process_index() == 0  # of several processes one speaks
+
     checkpoints = Checkpoints(workdir / "checkpoints", made.train.keep)
     try:
-        with jax.set_mesh(made.mesh), console.progress() as begin, contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(alone(workdir))
+            stack.enter_context(jax.set_mesh(made.mesh))
+            begin = stack.enter_context(console.progress())
             state, frozen = start(made, checkpoints)
-            written = stack.enter_context(contextlib.closing(writer(workdir, int(state.step))))
+            step = int(state.step)
+            distributed.agree("step to go on from", str(step))
+            for name, value in changed.items() if first else ():
+                _say(f"from step {step} on {name} is {value}")
+            if first:
+                record.write(workdir, given, step)
+            written = stack.enter_context(contextlib.closing(writer(workdir, step)))
             loop.run(
                 made.train.loop,
                 made.step,
@@ -69,9 +82,10 @@ def train(context: typer.Context, config: Config, workdir: Workdir) -> int:
                 say=_say if first else lambda line: None,
             )
     except loop.TrainingStopped as error:
-        return _end(error, EXIT_TRAINING_STOPPED)
+        fix = "Go on from there with another config.optim, such as a lower learning_rate."
+        return _end(f"{error} {fix}", EXIT_TRAINING_STOPPED)
     except loop.Preempted as error:
-        return _end(error, EXIT_PREEMPTED)
+        return _end(str(error), EXIT_PREEMPTED)
     finally:
         checkpoints.close()
     return 0
@@ -90,8 +104,8 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _end(error: Exception, code: int) -> int:
-    _say(f"stopped: {error}")
+def _end(why: str, code: int) -> int:
+    _say(f"stopped: {why}")
     return code
 
 

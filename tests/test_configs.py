@@ -16,7 +16,11 @@ from vlogger_jax.train.state import GOING
 
 CONFIGS = sorted(Path(common.__file__).parent.glob("*.py"))
 EXPERIMENTS = [path for path in CONFIGS if path.stem not in ("__init__", "common")]
-BATCH, STEPS = 16, 40
+BATCH, STEPS = 32, 25
+
+
+# One of the toys' networks is compiled in quick tests.
+QUICKLY = [pytest.param(path, marks=[pytest.mark.slow] * (path.stem == "toy_mixture")) for path in EXPERIMENTS]
 
 
 @pytest.fixture(params=EXPERIMENTS, ids=lambda path: path.stem)
@@ -27,9 +31,11 @@ def path(request) -> Path:
 def smallest(path: Path) -> ml_collections.ConfigDict:
     config = settings.load(f"{path}:size=tiny")
     config.train.batch, config.optim.warmup, config.mesh.data = BATCH, 0, 1
+    config.model.width, config.model.blocks, config.optim.learning_rate = 16, 1, 2e-2
     return config
 
 
+@pytest.mark.parametrize("path", QUICKLY, indirect=True, ids=lambda path: getattr(path, "stem", ""))
 def test_one_batch_is_learned(path):
     """With the same noise each time, so that there is something to learn by heart."""
     config = smallest(path)

@@ -165,6 +165,9 @@ def test_spans_by_hand():
     path = grid.uniform_time(SCHEDULE, 10)  # told 1, 0.9, ..., 0.1
     inside, outside = conditional(mixture, 2), conditional(mixture, 2)
     assert spans(path, (0.35, 0.75), inside, outside) == [(outside, 3), (inside, 4), (outside, 3)]
+    # Ends that lie on the grid are inside, though 0.2 is 0.19999999999999996 there.
+    assert spans(path, (0.2, 0.8), inside, outside) == [(outside, 2), (inside, 7), (outside, 1)]
+    assert spans(path, (0.3, 0.7), inside, outside) == [(outside, 3), (inside, 5), (outside, 2)]
     assert spans(path, (0.15, 1), inside, outside) == [(inside, 9), (outside, 1)]
     assert spans(path, (2, 3), inside, outside) == [(outside, 10)]
 

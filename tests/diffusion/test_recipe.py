@@ -1,5 +1,7 @@
 """What the section `diffusion` of a config may say, and what is said of the rest."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
@@ -12,7 +14,8 @@ from vlogger_jax.diffusion.mask import FrameMasks
 from vlogger_jax.diffusion.prediction import Eps, V
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.diffusion.schedule import Cosine, Linear, Shifted
-from vlogger_jax.diffusion.stepper import Ddim, Ddpm, DpmSolver2M
+from vlogger_jax.diffusion.stepper import Ddim, Ddpm, DpmSolver2M, Large, Small
+from vlogger_jax.diffusion.threshold import Clip, Dynamic
 from vlogger_jax.diffusion.weighting import MinSnr, Sigmoid, Uniform
 
 LEAST = dict(schedule="cosine", prediction="v", steps=4)
@@ -33,6 +36,7 @@ def test_defaults():
     assert recipe.sampler.guidance == Nested((1.0,))
     assert recipe.sampler.grid.steps == 4
     assert recipe.sampler.grid.stop[-1] == np.inf
+    assert recipe.sampler.threshold is None
 
 
 def test_names_with_settings():
@@ -61,7 +65,10 @@ def test_names_with_settings():
 
 def test_other_names():
     assert made(weighting=dict(name="sigmoid", bias=-3)).objective.weighting == Sigmoid(-3)
-    assert made(sampler="ddpm").sampler.stepper == Ddpm()
+    assert made(sampler="ddpm").sampler.stepper == Ddpm(Small())
+    assert made(sampler=dict(name="ddpm", variance="large")).sampler.stepper == Ddpm(Large())
+    assert made(threshold="clip").sampler.threshold == Clip()
+    assert made(threshold=dict(name="dynamic", quantile=0.9)).sampler.threshold == Dynamic(0.9)
     np.testing.assert_array_equal(made(schedule="ddpm").objective.schedule.betas, table.linear().betas)
     np.testing.assert_array_equal(made(schedule="ddpm_cosine").objective.schedule.betas, table.cosine().betas)
 
@@ -71,6 +78,31 @@ def test_steps_of_a_table():
     np.testing.assert_array_equal(grid.time * 999, np.linspace(999, 0, 10))
     with pytest.raises(UserError, match="'spaced' is of steps that a table has"):
         made(grid="spaced")
+
+
+def test_times_towards_noise():
+    drawn = made(times=dict(name="towards_noise", share=0.8, start=0.5)).times
+    t = np.asarray(drawn(jax.random.key(0), (1000,)))
+    np.testing.assert_allclose((t > 0.5).mean(), 0.9, atol=0.003)
+    assert (t[:10] != np.sort(t[:10])).any()
+    assert drawn(jax.random.key(0), (4, 3)).shape == (4, 3)
+
+
+def test_steps_are_taken_several_times():
+    grid = made(grid="uniform_time", resampled=3).sampler.grid
+    np.testing.assert_allclose(grid.time, [1, 1, 1, 0.75, 0.75, 0.75, 0.5, 0.5, 0.5, 0.25])
+    assert grid.stop[-1] == np.inf
+
+
+def test_the_threshold_is_of_all_that_is_denoised():
+    def denoise(x, t, dropped):
+        return Denoised(jnp.where(dropped[0], 0.0, 3.0) * x)
+
+    x, t = jnp.ones((2, 1)), jnp.ones(2)
+    for threshold, (outside, inside) in (("none", (3.0, 6.0)), (dict(name="clip", limit=2), (2.0, 2.0))):
+        sampler = made(scales=(2.0,), interval=(0, 0.5), grid="uniform_time", threshold=threshold).sampler
+        found = [float(span.denoise(x, t).x0[0, 0]) for span in sampler.spans(denoise)]
+        assert found == [outside, inside]
 
 
 def test_guidance_is_for_its_interval():
@@ -100,7 +132,22 @@ def test_guidance_is_for_its_interval():
         (dict(steps=0), "steps 0"),
         (dict(drop=1.5), "drop 1.5"),
         (dict(context_noise=1.0), "context_noise 1.0"),
+        (dict(resampled=0), "resampled 0"),
         (dict(interval=(0.8, 0.2)), r"config.diffusion.interval is \(0.8, 0.2\)"),
+        (dict(interval=(-0.1, 0.2)), r"config.diffusion.interval is \(-0.1, 0.2\)"),
+        (dict(interval=(0.2, 2)), r"config.diffusion.interval is \(0.2, 2.0\)"),
+        (dict(masks=dict(none=-0.1)), r"shares of masks are \(-0.1, 0.4, 0.1, 0.1\)"),
+        (dict(masks=dict(none=0, first=0, ends=0, random=0)), r"shares of masks are \(0, 0, 0, 0\)"),
+        (dict(weighting=dict(name="min_snr", gamma=0)), "gamma 0"),
+        (dict(schedule=dict(name="cosine", low=5, high=5)), "logsnr from 5 to 5"),
+        (dict(schedule=dict(name="shifted", schedule="cosine", ratio=-1)), "the ratio -1"),
+        (dict(sampler=dict(name="ddpm", variance="middle")), "config.diffusion.sampler.variance is 'middle'"),
+        (dict(sampler=dict(name="ddim", variance="large")), "unknown key 'variance'"),
+        (dict(sampler=dict(name="ddim", eta=-1)), "eta -1"),
+        (dict(threshold="cut"), "config.diffusion.threshold is 'cut'. Name one of none, clip, dynamic"),
+        (dict(threshold=dict(name="clip", limit=0)), "limit 0"),
+        (dict(threshold=dict(name="dynamic", quantile=2)), "quantile 2"),
+        (dict(times=dict(name="towards_noise", share=2)), "the share 2"),
         (dict(scales=()), "0 numbers for 1 condition"),
         (dict(guidance=2), "unknown key 'guidance'"),
         (dict(masks=dict(none="all")), "config.diffusion.masks.none"),

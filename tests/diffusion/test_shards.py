@@ -1,5 +1,7 @@
 """What one device computes, eight do: with the batch and the frames split, and with pictures that have no frames."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,6 +27,7 @@ CLIPS = jnp.asarray(np.random.default_rng(0).standard_normal((4, 8, 2, 2, 3)), j
 DRAW = Draw.of(jax.random.key(0), 4)
 GAIN = jnp.float32(0.7)
 SCHEDULE = Cosine(-10, 10)
+SLOW = partial(pytest.param, marks=pytest.mark.slow)
 
 
 def shared(function, shape, framed, framed_result):
@@ -58,7 +61,7 @@ def drawn(x0, draw):
     )
 
 
-@pytest.mark.parametrize(("shape", "masked"), [((2, 4), True), ((1, 8), True), ((4, 2), False)])
+@pytest.mark.parametrize(("shape", "masked"), [((2, 4), True), SLOW((1, 8), True), SLOW((4, 2), False)])
 def test_the_loss_and_its_gradient(shape, masked):
     objective = Objective(SCHEDULE, V(), MinSnr())
 
@@ -115,7 +118,7 @@ def test_the_threshold_is_of_the_whole_clip():
     np.testing.assert_allclose(many, one, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("shape", "stepper"), [((2, 4), Ddpm()), ((1, 8), Ddim(0.5)), ((2, 4), DpmSolver2M())])
+@pytest.mark.parametrize(("shape", "stepper"), [((2, 4), Ddpm()), SLOW((1, 8), Ddim(0.5)), SLOW((2, 4), DpmSolver2M())])
 def test_outpainting(shape, stepper):
     """Everything at once: context, threshold, replacement, resampling."""
     path = grid.uniform_time(SCHEDULE, 5).to_clean().resampled(2)

@@ -1,5 +1,6 @@
 """Compiling for TPUs that are not there: what is asked for is checked, what is found is told."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -97,6 +98,8 @@ def test_what_does_not_fit_is_told_and_fails(pretended, capsys, tmp_path, monkey
         (["--topology", "v5e:2x4", "--mesh", "data=3"], "does not divide 8 devices"),
         (["--topology", "v5e:2x4", "--mesh", "rows=3"], "a mesh has no axis 'rows'"),
         (["--topology", "v5e:2x4", "--mesh", "4x4"], "the mesh '4x4' cannot be read"),
+        (["--topology", "v5e:2x4", "--mesh", "data=4,data=4"], "the mesh 'data=4,data=4' has an axis twice"),
+        (["--topology", "v5e:2x4", "--slices", "0"], "there are no 0 slices. Give 1 or more"),
         (["--topology", "v5e:2x4", "--what", "export"], "--what"),
         (["--topology", "v5e:2x4", "--config.train.bach=3"], "no value train.bach"),
         ([], "--topology"),
@@ -116,6 +119,23 @@ def test_without_libtpu_it_is_said_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(aot.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"needs libtpu\. Run `make setup-aot`"):
         aot.devices("v5e:4x4")
+
+
+def test_a_folder_that_is_called_so_is_not_libtpu(monkeypatch, tmp_path):
+    called, library = tmp_path / "called", tmp_path / "library"
+    (called / "libtpu").mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [str(called)])
+    monkeypatch.setattr(aot, "BESIDE", library)
+    monkeypatch.delitem(sys.modules, "libtpu", raising=False)
+    importlib.invalidate_caches()
+    importlib.import_module("libtpu")
+    with pytest.raises(UserError, match="needs libtpu"):
+        aot._find_libtpu()
+    (library / "libtpu").mkdir(parents=True)
+    (library / "libtpu" / "__init__.py").touch()
+    (library / "libtpu" / "libtpu.so").touch()
+    aot._find_libtpu()
+    assert importlib.util.find_spec("libtpu").origin == str(library / "libtpu" / "__init__.py")
 
 
 def program(*arguments: str) -> subprocess.CompletedProcess:

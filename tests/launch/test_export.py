@@ -1,7 +1,6 @@
 """What a training has learned leaves it whole: into a bundle that gives the stage back."""
 
 import dataclasses
-import json
 import re
 from pathlib import Path
 
@@ -33,7 +32,8 @@ def workdir(tmp_path_factory) -> Path:
     given = settings.load(CONFIG, ["--config.mesh.context=2"])
     made = program.build(given)
     assert made.mesh.size == 8
-    record.begin(folder, given)
+    folder.mkdir()
+    record.write(folder, given, 0)
     checkpoints = Checkpoints(folder / "checkpoints")
     with jax.set_mesh(made.mesh):
         for step in STEPS:
@@ -55,9 +55,13 @@ def test_a_training_becomes_a_bundle(workdir, tmp_path, capsys):
     folder = tmp_path / "b"
     assert run("--workdir", workdir, "--out", folder, "--step", 4, "--dtype", "float16") == EXIT_OK
     stored = bundle.load(folder).stages["toy"]
-    kept, training = json.loads((workdir / record.NAME).read_text()), stored.training
+    kept, training = record.read(workdir), stored.training
     assert (training.step, training.seed, training.ema, training.licence) == (4, 0, 0.995, "")
-    assert (training.config, training.code, training.versions) == (kept["config"], kept["code"], kept["versions"])
+    assert (training.config, training.code, training.versions) == (
+        kept.config,
+        kept.parts[-1].code,
+        kept.parts[-1].versions,
+    )
     assert training.config["mesh"]["context"] == 2
     assert stored.dtype == "float16"
     leaf = jax.tree.leaves(exported(folder))[0]

@@ -1,5 +1,6 @@
 """Configs as the command line gives them, and the record of a training."""
 
+import numpy as np
 import pytest
 
 from launch import record, settings
@@ -39,20 +40,53 @@ def test_what_is_refused_and_how(spec, changes, said):
 
 
 def test_a_folder_is_of_one_training(tmp_path):
-    record.begin(tmp_path, settings.load(AR1))
-    assert settings.as_json(record.read(tmp_path)) == settings.as_json(settings.load(AR1))
-    free = ["--config.train.steps=9000", "--config.mesh.context=2", "--config.eval.samples=0"]
-    record.begin(tmp_path, settings.load(AR1, free))
-    assert record.read(tmp_path).train.steps == 9000
-    before = (tmp_path / record.NAME).read_bytes()
-    with pytest.raises(UserError, match=r"optim.learning_rate = 0.003, not 0.1"):
-        record.begin(tmp_path, settings.load(AR1, ["--config.optim.learning_rate=0.1"]))
+    record.write(tmp_path, settings.load(AR1), 0)
+    assert settings.as_json(record.read(tmp_path).settings) == settings.as_json(settings.load(AR1))
+    free = settings.load(AR1, ["--config.train.steps=9000", "--config.mesh.context=2", "--config.optim.clip=0.5"])
+    wanted = {"mesh.context": 2, "optim.clip": 0.5, "train.steps": 9000}
+    assert record.changes(tmp_path, free) == wanted
+    record.write(tmp_path, free, 70)
+    parts = record.read(tmp_path).parts
+    assert [part.step for part in parts] == [0, 70] and [part.changed for part in parts] == [{}, wanted]
+    assert record.read(tmp_path).settings.train.steps == 9000
+    with pytest.raises(UserError, match=r"diffusion.schedule = 'cosine', not 'linear'"):
+        record.changes(tmp_path, settings.load(AR1, ["--config.diffusion.schedule=linear"]))
     with pytest.raises(UserError, match=r"data.given = 4, not None"):
-        record.begin(tmp_path, settings.load("configs/toy_mixture.py"))
-    assert (tmp_path / record.NAME).read_bytes() == before
+        record.changes(tmp_path, settings.load("configs/toy_mixture.py"))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "vlogger.training", "version": 2}', '{"config": {}}'])
+CONFIGS = {
+    "1 / 0": "cannot be read: ZeroDivisionError",
+    "import nothing_of_that_name": "cannot be read: ModuleNotFoundError",
+    "raise SystemExit(3)": "cannot be read: SystemExit",
+    "get_config = 3": "has no function get_config",
+    "def get_config(): return {}": "gives a dict",
+    "def get_config(): return unknown": "fails: NameError",
+    "def get_config(a): return 3": "fails: TypeError",
+}
+
+
+@pytest.mark.parametrize("source", CONFIGS)
+def test_a_file_of_ones_own_may_do_anything(tmp_path, source):
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    with pytest.raises(UserError, match=CONFIGS[source]):
+        settings.load(str(path))
+
+
+def test_what_cannot_be_kept_is_refused():
+    config = settings.load(AR1)
+    config.extra = np.arange(3)
+    with pytest.raises(UserError, match="cannot be kept"):
+        settings.as_json(config)
+
+
+RECORD = '{"format": "vlogger.training", "version": 1, "config": {}, "parts": []}'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"format": "vlogger.training", "version": 2}', '{"config": {}}', RECORD]
+)
 def test_another_record_is_refused(tmp_path, text):
     (tmp_path / record.NAME).write_text(text)
     with pytest.raises(UserError, match=r"config.json"):

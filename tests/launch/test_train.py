@@ -1,5 +1,6 @@
 """The commands that train and sample, on eight devices; whole processes of them are slow tests."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -11,10 +12,12 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from launch import program, sample, settings, train
+from launch import data, program, sample, settings, train
+from launch.data import Inputs
 from vlogger_jax import console
 from vlogger_jax.core.errors import EXIT_OK, EXIT_PREEMPTED, EXIT_TRAINING_STOPPED, EXIT_USER_ERROR
 from vlogger_jax.media import array_file, image_file
@@ -115,6 +118,13 @@ def test_a_number_that_is_not_finite_ends_it(tmp_path, capsys):
         ({"model__heads": 3}, "heads"),
         ({"eval__samples": 3}, "a batch of 3"),
         ({"optim__decay": "exp"}, "config.optim.decay"),
+        ({"optim__clip": 0}, "optim.clip is 0"),
+        ({"optim__steps": 2}, "optim.steps"),
+        ({"train__ema": 1}, "moving average is 1"),
+        ({"train__seed": -1}, "seed -1"),
+        ({"train__keep": 0}, "keep 0"),
+        ({"mesh": None}, "config.mesh"),
+        ({"optim": None}, "config.optim"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_leaves_nothing(tmp_path, capsys, changed, said):
@@ -125,8 +135,54 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(tmp_path, capsys, changed
 
 
 def test_another_config_in_the_same_folder_is_refused(unbroken, capsys):
-    assert run(unbroken, optim__learning_rate=1e-5) == EXIT_USER_ERROR
-    assert "optim.learning_rate" in capsys.readouterr().err
+    before = (unbroken / "config.json").read_bytes()
+    assert run(unbroken, diffusion__schedule="linear") == EXIT_USER_ERROR
+    assert "diffusion.schedule" in capsys.readouterr().err
+    assert (unbroken / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("where", ["/dev/null/run", "/proc/run", "README.md", "README.md/run"])
+def test_a_folder_that_cannot_be_is_one_line(where, capsys):
+    assert run(Path(where)) == EXIT_USER_ERROR
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_after_a_stop_it_goes_on_with_another_optimizer(tmp_path, capsys):
+    assert run(tmp_path, optim__learning_rate=1e30, optim__warmup=0, **BLIND) == EXIT_TRAINING_STOPPED
+    assert "lower learning_rate" in capsys.readouterr().err
+    assert run(tmp_path, optim__learning_rate=1e-4, **BLIND) == EXIT_OK
+    assert "optim.learning_rate is 0.0001" in capsys.readouterr().err
+    assert last(tmp_path)[0] == 8
+
+
+def test_the_optimizer_is_split_by_the_rules_of_the_config():
+    made = program.build(settings.load(CONFIG, ["--config.mesh.rules={'smallest': 1}"]))
+    split = [leaf for leaf in jax.tree.leaves(made.state.opt_state) if not leaf.sharding.is_fully_replicated]
+    assert len(split) > 20
+    with jax.set_mesh(made.mesh):
+        state, _ = made.init()
+    assert [leaf.sharding for leaf in jax.tree.leaves(state)] == [leaf.sharding for leaf in jax.tree.leaves(made.state)]
+
+
+def test_splits_never_meet():
+    given = settings.load(CONFIG)
+    made = program.build(given)
+    firsts = [Inputs.of(given, made.stage, made.mesh, split, 16).batch(0)["x"] for split in data.SPLITS]
+    assert not any(np.isin(firsts[i], firsts[i - 1]).any() for i in range(len(firsts)))
+
+
+def test_what_is_frozen_is_kept_once_and_brought_back(tmp_path):
+    frozen, real = {"w": jnp.arange(3.0)}, program.build(settings.load(CONFIG, arguments(tmp_path)[4:]))
+    state = real.init()[0]
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), frozen)
+    made = dataclasses.replace(real, init=lambda: (state, frozen), frozen=shapes)
+    checkpoints = Checkpoints(tmp_path)
+    assert train.start(made, checkpoints)[1] is frozen
+    checkpoints.save(0, state)
+    checkpoints.wait()
+    np.testing.assert_array_equal(train.start(made, Checkpoints(tmp_path))[1]["w"], frozen["w"])
+    checkpoints.close()
 
 
 def test_samples_of_a_training(unbroken, tmp_path, capsys):
@@ -138,6 +194,12 @@ def test_samples_of_a_training(unbroken, tmp_path, capsys):
     assert found["samples"].shape == (8, 16, 1) and np.isfinite(found["samples"]).all()
     np.testing.assert_array_equal(found["samples"][:, :4], found["x"][:, :4])
     assert image_file.read(picture).rgb.ndim == 3
+    made = program.build(settings.load(CONFIG, arguments(unbroken)[4:]))
+    state = Checkpoints(unbroken / "checkpoints").restore(made.state)
+    inputs = Inputs.of(settings.load(CONFIG), made.stage, made.mesh, "test", 8)
+    with jax.set_mesh(made.mesh):
+        wanted = made.sample(state.ema, {}, inputs.put(inputs.batch(0)), jax.random.key(0))
+    np.testing.assert_array_equal(found["samples"], wanted)
     assert console.outcome(sample.app, [*command, "--seed", "1"], "sample") == EXIT_OK
     again = array_file.read(out, "samples")
     assert not np.array_equal(again["samples"], found["samples"])

@@ -8,6 +8,8 @@ import pytest
 from tests.nn import sharded
 from tests.nn.sharded import FRAMES, parameters
 from vlogger_jax.core.functional import Network
+from vlogger_jax.diffusion import table
+from vlogger_jax.nn import embed
 from vlogger_jax.nn.embed import TimeEmbedding, fourier, frame_numbers, frame_positions, sinusoidal
 
 
@@ -59,12 +61,21 @@ def test_two_millimetres_show():
 
 def test_time_embedding_by_hand():
     network = Network(lambda rngs: TimeEmbedding(6, 5, rngs=rngs))
-    params, t = parameters(network), np.float32([0.0, 0.25, 1.0])
+    params, t = parameters(network), np.float32([0.0, 1 / 3, 1.0])
     first, second = params["first"], params["second"]
-    inside = jax.nn.silu(sinusoidal(jnp.asarray([0.0, 250.0, 1000.0]), 6) @ first["kernel"] + first["bias"])
+    inside = jax.nn.silu(sinusoidal(jnp.asarray([0.0, 333.0, 999.0]), 6) @ first["kernel"] + first["bias"])
     np.testing.assert_allclose(network(params, t), inside @ second["kernel"] + second["bias"], atol=1e-4)
     every = network(params, np.broadcast_to(t[:, None], (3, 2)))
     np.testing.assert_allclose(every[:, 1], network(params, t), atol=1e-6)
+
+
+def test_the_steps_of_a_table_are_told_as_they_are_counted(monkeypatch):
+    """Exactly: 1000 t would tell step 500 as 500.5."""
+    told = []
+    monkeypatch.setattr(embed, "sinusoidal", lambda x, d: told.append(x) or sinusoidal(x, d))
+    network = Network(lambda rngs: TimeEmbedding(2, 2, rngs=rngs))
+    network(parameters(network), table.linear().time.astype(np.float32))
+    np.testing.assert_array_equal(told[-1], np.arange(1000))
 
 
 def test_times_that_bfloat16_cannot_tell_apart_differ():

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.nn import by_hand
 from tests.nn.sharded import normal, parameters
 from vlogger_jax.core.functional import Network
 from vlogger_jax.core.precision import wide
@@ -34,10 +35,16 @@ def test_groups_of_each_picture_have_mean_0_and_variance_1():
 def test_group_norm_by_hand():
     network, _ = group_norm()
     x, random = normal(2, 3, 3, 8), parameters(Network(lambda rngs: GroupNorm(8, groups=4, rngs=rngs)))
-    parts = x.reshape(2, 9, 4, 2)
-    mean, variance = (getattr(parts, moment)(axis=(1, 3), keepdims=True) for moment in ("mean", "var"))
-    expected = ((parts - mean) / np.sqrt(variance + 1e-5)).reshape(x.shape) * random["scale"] + random["bias"]
-    np.testing.assert_allclose(network(random, x), expected, atol=1e-5)
+    np.testing.assert_allclose(network(random, x), by_hand.group_norm(random, x, 4), atol=1e-5)
+
+
+def test_what_hardly_varies_is_divided_by_the_epsilon_too():
+    """The variance is as large as ADM's epsilon, so that any other would show."""
+    network, params = group_norm()
+    x = np.float32(1e-5**0.5) * normal(1, 6, 6, 8)
+    found = np.asarray(network(params, x))
+    np.testing.assert_allclose(found, by_hand.group_norm(params, x.astype(np.float64), 4, 1e-5), atol=1e-4)
+    assert 0.6 < found.std() < 0.8
 
 
 def test_frames_are_normalised_alone():

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.nn import sharded
+from tests.nn import by_hand, sharded
 from tests.nn.sharded import FRAMES, SAMPLES, normal, parameters
 from vlogger_jax.core import precision
 from vlogger_jax.core.draw import Draw
@@ -61,6 +62,29 @@ def test_by_hand(resample):
 
     found = jax.jit(network)(params, x, embedding)
     np.testing.assert_allclose(found, jax.jit(expected)(params, x, embedding), atol=1e-5)
+
+
+class Tanh(nnx.Module):
+    """Something that is not linear, so that it matters where it stands."""
+
+    def __call__(self, x):
+        return jnp.tanh(3 * x)
+
+
+@pytest.mark.parametrize("frames_meet", [True, False])
+def test_what_is_between_comes_before_the_second_norm(frames_meet):
+    if frames_meet:
+        network = video_block()
+        between = lambda params, x: by_hand.temporal_residual(params["between"], x, groups=2)  # noqa: E731
+    else:
+        network, between = block(between=Tanh()), lambda params, x: np.tanh(3 * x)
+    params, x, embedding = parameters(network), normal(2, 3, 4, 4, 4), normal(2, 6, seed=2)
+    h = by_hand.conv(params["conv_1"], by_hand.silu(by_hand.group_norm(params["norm_1"], x, 2)))
+    h = by_hand.group_norm(params["norm_2"], between(params, h), 2)
+    both = by_hand.silu(embedding) @ params["film"]["scale_shift"]["kernel"] + params["film"]["scale_shift"]["bias"]
+    scale, shift = np.split(both[:, None, None, None], 2, axis=-1)
+    expected = x + by_hand.conv(params["conv_2"], by_hand.silu(h * (1 + scale) + shift))
+    np.testing.assert_allclose(jax.jit(network)(params, x, embedding), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("resample", [same, up, down])
@@ -123,6 +147,16 @@ def test_nothing_is_dropped_without_keys():
     np.testing.assert_array_equal(jax.jit(block())(params, x, embedding, keys), plain)
 
 
+def test_what_is_dropped_does_not_depend_on_the_mesh():
+    def dropped(_, x, number):
+        return dropout(x, 0.3, Draw(jax.random.key(0), number, 8).frame_keys(x.shape[1]))
+
+    x, number = np.ones((8, 8, 2, 2, 4), np.float32), np.arange(8)
+    parted = jax.jit(sharded.split(dropped, (2, 1, 4), FRAMES, SAMPLES))
+    np.testing.assert_array_equal(parted({}, x, number), jax.jit(dropped)({}, x, number))
+
+
+@pytest.mark.slow
 def test_split_over_chips_it_is_the_same_dropout_too():
     network = video_block(dropout=0.3)
     function = lambda params, x, embedding, number: network(  # noqa: E731

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.nn import sharded
+from tests.nn import by_hand, sharded
 from tests.nn.sharded import FRAMES, normal, parameters
 from vlogger_jax.core.functional import Network
 from vlogger_jax.nn.temporal import TemporalConv, TemporalResidual, with_neighbours
@@ -23,10 +23,6 @@ def residual(*sizes):
     return jax.jit(network), parameters(network)
 
 
-def taps(params):
-    return params["conv"]["kernel"][:, 0], params["conv"]["bias"]
-
-
 def test_ends_of_a_clip_are_repeated():
     x = jnp.arange(3.0).reshape(1, 3, 1)
     np.testing.assert_array_equal(with_neighbours(x, 2, 1)[0, :, 0], [0, 0, 0, 1, 2, 2])
@@ -37,11 +33,16 @@ def test_ends_of_a_clip_are_repeated():
 def test_by_hand(before, after):
     network, params = conv(before=before, after=after)
     x = normal(2, 5, 2, 2, 3)
-    kernel, bias = taps(params)
-    expected = sum(
-        np.take(x, np.clip(np.arange(5) + tap - before, 0, 4), axis=1) @ kernel[tap] for tap in range(len(kernel))
-    )
-    np.testing.assert_allclose(network(params, x), expected + bias, atol=1e-5)
+    assert params["conv"]["kernel"].shape == (before + 1 + after, 1, 3, 4)
+    np.testing.assert_allclose(network(params, x), by_hand.temporal_conv(params, x, before), atol=1e-5)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 0)])
+def test_the_residual_by_hand(before, after):
+    made = Network(lambda rngs: TemporalResidual(6, before, after, groups=2, rngs=rngs))
+    params, x = parameters(made), normal(2, 4, 3, 2, 6)
+    expected = by_hand.temporal_residual(params, x, 2, before)
+    np.testing.assert_allclose(jax.jit(made)(params, x), expected, atol=1e-5)
 
 
 def test_what_stands_still_stays_so():

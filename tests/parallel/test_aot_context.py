@@ -5,6 +5,7 @@ inside `parallel.split` and once left to the compiler. `python -m tests.parallel
 """
 
 import json
+import math
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +18,7 @@ from flax import nnx
 
 from vlogger_jax.core import constrain
 from vlogger_jax.core.draw import Draw
-from vlogger_jax.core.functional import Network
+from vlogger_jax.core.functional import Network, count
 from vlogger_jax.nn.dense import Conv
 from vlogger_jax.nn.temporal import TemporalConv
 from vlogger_jax.parallel import aot, mesh
@@ -98,6 +99,15 @@ def test_split_frames_are_never_gathered(reports):
     halos = [row for row in reports[4, False].traffic if row.frames]
     assert [(row.kind, row.axes, row.count) for row in halos] == [("collective-permute", ("context",), 4)]
     assert halos[0].largest == (CLIPS[0] // 4, 1, SIZE, SIZE, WIDTH)
+
+
+def test_nothing_but_gradients_and_losses_is_summed(reports):
+    """A sum of frames over chips would be no gather, and cost as much."""
+    parameters = 2 * count(NETWORK.shapes())
+    for context in CONTEXTS:
+        sums = [row for row in reports[context, False].traffic if row.kind in ("all-reduce", "reduce-scatter")]
+        assert parameters <= sum(row.bytes for row in sums) <= 2 * parameters
+        assert max(math.prod(row.largest) for row in sums) <= parameters / 2
 
 
 def test_left_to_the_compiler_frames_are_gathered_and_work_is_repeated(reports):

@@ -4,6 +4,7 @@ import pytest
 
 from vlogger_jax.parallel.collectives import SLICES, Collective, read, summary
 
+SLICED = {"data": 4, "fsdp": 1, "context": 2}
 AXES = {"data": 4, "fsdp": 1, "context": 4}
 
 GATHER = """
@@ -119,16 +120,34 @@ def test_other_lines_are_none():
 
 
 def test_several_slices():
-    axes = {"data": 8, "fsdp": 1, "context": 2}
     text = """
-  %send.1 = (f32[1,2,128]{2,1,0}, u32[], token[]) send(%b, %a), is_host_transfer=true,\
- frontend_attributes={_xla_megascale_target="{1,2}x{0:7}",_xla_megascale_transfer_type="ALL_REDUCE"}
-  %g = f32[8,4,128]{2,1,0} all-gather(%r), replica_groups={{0,1,2,3,4,5,6,7}}, dimensions={0}
-  %k = f32[8,4]{1,0} all-gather(%q), replica_groups={{0,1},{2,3},{4,5},{6,7}}, dimensions={1}"""
-    between, end, keys = read(text, axes, slices=2)
-    assert between == Collective("all-reduce", ((1, 2, 128),), 1024, SLICES, False)
+  %s = f32[32,128]{1,0:T(8,128)} reduce-scatter(%f), channel_id=1, replica_groups={{0,1,2,3}}, dimensions={0}
+  %send = (f32[4,8,128]{2,1,0:T(8,128)}, u32[], token[]) send(%b, %a), channel_id=2, is_host_transfer=true,\
+ frontend_attributes={_xla_megascale_target="{1,2}x{0:3}",_xla_megascale_transfer_type="ALL_REDUCE"}
+  %g = f32[128,128]{1,0:T(8,128)S(1)} all-gather(%r), channel_id=1, replica_groups={{0,1,2,3}}, dimensions={0}
+  %k = f32[8,4]{1,0} all-gather(%q), replica_groups={{0,1},{2,3}}, dimensions={1}"""
+    scattered, between, end, keys = read(text, SLICED, slices=2)
+    assert (scattered.kind, scattered.axes, scattered.frames) == ("reduce-scatter", ("data", "context"), False)
+    assert between == Collective("all-reduce", ((4, 8, 128),), 4 * 8 * 128 * 4, SLICES, False)
     assert (end.axes, end.frames) == (("data", "context"), False)
     assert (keys.axes, keys.frames) == (("context",), True)
+    # One sum has one end: whatever else is gathered is not of it.
+    assert [each.frames for each in read(f"{text}\n{text.splitlines()[3]}", SLICED, slices=2)][2:] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_frames_of_all_samples_gathered_on_several_slices():
+    text = """
+  %send = (f32[2,8,128,128]{3,2,1,0:T(8,128)}, u32[], token[]) send(%sin.0, %a), channel_id=2, is_host_transfer=true,\
+ frontend_attributes={_xla_megascale_target="{1,2}x{0:3}",_xla_megascale_transfer_type="ALL_GATHER"}
+  %all-gather.9 = f32[2,4,2,8,128,128]{5,4,3,2,1,0:T(8,128)S(1)} all-gather(%bitcast), channel_id=1,\
+ replica_groups={{0,1,2,3}}, dimensions={1}, use_global_device_ids=true"""
+    between, inside = read(text, SLICED, slices=2)
+    assert (between.kind, between.axes) == ("all-gather", SLICES)
+    assert (inside.axes, inside.frames) == (("data", "context"), True)
 
 
 def test_the_summary_adds_up():

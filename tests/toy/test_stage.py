@@ -29,7 +29,7 @@ def batch(name: str) -> dict:
     return {key: jnp.asarray(found[key]) for key in ("x", "label")}
 
 
-@pytest.mark.parametrize("name", ["mixture", "ar1"])
+@pytest.mark.parametrize("name", [pytest.param("mixture", marks=pytest.mark.slow), "ar1"])
 def test_the_contract(name):
     made, data = stage(config(name)), batch(name)
     assert {key: (each.shape, each.dtype) for key, each in made.spec.items()} == {
@@ -86,7 +86,7 @@ def test_what_is_not_given_is_not_looked_at():
 
 
 @pytest.mark.parametrize(
-    "remat", ["full", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dots", "blocks"))]
+    "remat", ["blocks", *(pytest.param(name, marks=pytest.mark.slow) for name in ("full", "dots"))]
 )
 def test_remat_changes_no_number(remat):
     data, draw = batch("ar1"), Draw.of(jax.random.key(1), BATCH)

@@ -32,7 +32,15 @@ def test_guidance_takes_the_rings_where_the_exact_score_does(ring, recorded):
     exact = recorded["mixture"]["guided"]["exact"][ring]
     assert abs(plain["spread_ratio"] - 1) < 0.25
     assert plain["largest_share"] < 0.3
+    assert 0.8 < guided["spread_ratio"] / exact["spread_ratio"] < 1.3
     assert abs(guided["radius"] - exact["radius"]) < 0.35 * abs(exact["radius"] - plain["radius"])
+
+
+def test_guidance_at_all_times_collapses_the_inner_ring_where_the_exact_score_does_not(recorded):
+    """Which is what the interval is for."""
+    trained, exact = (recorded["mixture"]["always"][way]["inner"]["spread_ratio"] for way in ("trained", "exact"))
+    assert trained < 0.6
+    assert exact > 0.9
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Checkpoints: what comes back, what is refused, what a death at any moment leaves."""
 
+import errno
+import os
 import resource
 import shutil
 import signal
@@ -234,20 +236,68 @@ def test_what_was_not_written_to_its_end_is_cleared_away_by_the_training_and_by_
     assert not Checkpoints(tmp_path / "none").steps() and not (tmp_path / "none").exists()
 
 
-def test_a_disk_that_takes_no_more_is_told_of_at_the_next_call(tmp_path):
+def test_a_disk_that_takes_no_more_is_told_of_at_the_next_call(tmp_path, caplog):
     checkpoints = saved(tmp_path, (2,))
     limits, before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-        with pytest.raises(UserError, match=r"could not be written: .*GB are free"):
+        with pytest.raises(UserError, match=r"could not be written: .*See to the disk"):
             checkpoints.save(4, tree())
             checkpoints.wait()
+        checkpoints.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
+    assert "Traceback" not in caplog.text and "failed" not in caplog.text
     again = Checkpoints(tmp_path)
     assert again.latest() == 2
     assert same(again.restore(abstract(tree())), tree())
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), r"No space left on device\. Make room \(\d.* GB are free\)"),
+        (ValueError("RESOURCE_EXHAUSTED: x: No space left on device [1]"), r": No space left on device\. Make room"),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "Disk quota exceeded. Make room"),
+        (PermissionError(errno.EACCES, "Permission denied", "f"), "Permission denied: 'f'. See to the disk"),
+    ],
+)
+def test_room_is_asked_for_where_there_is_none(tmp_path, monkeypatch, error, said):
+    def fails():
+        raise RuntimeError("a thread failed") from error
+
+    checkpoints = Checkpoints(tmp_path)
+    monkeypatch.setattr(checkpoints, "_open", fails)
+    with pytest.raises(UserError, match=said):
+        checkpoints.save(1, tree())
+
+
+def test_some_are_kept(tmp_path):
+    with pytest.raises(UserError, match="0 checkpoints were to be kept"):
+        Checkpoints(tmp_path, keep=0)
+
+
+READS = """
+import jax, sys
+from jax.sharding import SingleDeviceSharding
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.train.checkpoint import Checkpoints
+here = SingleDeviceSharding(jax.devices()[0])
+try:
+    Checkpoints(sys.argv[1]).restore({n: jax.ShapeDtypeStruct((9, 2000), "float32", sharding=here) for n in "abc"})
+except UserError as error:
+    print(error)
+"""
+
+
+def test_a_process_that_finds_damage_says_nothing_else(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {name: jax.random.normal(jax.random.key(i), (9, 2000)) for i, name in enumerate("abc")})
+    checkpoints.close()
+    biggest(tmp_path / "1").unlink()
+    found = subprocess.run([sys.executable, "-c", READS, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "1 is damaged" in found.stdout and found.stderr == ""
 
 
 def test_saving_does_not_wait_for_the_disk(tmp_path, monkeypatch):

@@ -62,6 +62,51 @@ def test_the_same_samples_on_any_mesh_each_time():
         assert np.array_equal(pictures[0], other)
 
 
+def test_samples_are_of_the_average_and_of_the_seed():
+    problem, found = Problem(), {}
+    with jax.set_mesh(problem.mesh):
+        state = problem.init()
+        state = dataclasses.replace(state, ema=jax.tree.map(lambda x: x + 2.5, state.ema))
+        for seed in (0, 9):
+            more = dict(put=problem.put, seed=seed, **GIVEN)
+            found[seed] = evaluation.pictures(sample, {}, BATCHES[0], picture, **more)(state)["samples"]
+            draw = Draw.of(jax.random.fold_in(jax.random.key(seed), 0), BATCH_SIZE)
+            wanted = picture(jax.device_get(sample(state.ema, {}, BATCHES[0], draw)))
+            assert np.abs(found[seed].astype(int) - wanted).max() <= 1
+    assert not np.array_equal(found[0], found[9])
+
+
+def test_the_loss_is_of_the_seed():
+    problem = Problem()
+
+    def loss(trainable, frozen, batch, draw):
+        return draw.uniform(), {}
+
+    with jax.set_mesh(problem.mesh):
+        state = problem.init()
+        for seed in (0, 9):
+            found = evaluation.validation(loss, {}, BATCHES, put=problem.put, seed=seed, **GIVEN)(state)
+            draws = [Draw.of(jax.random.fold_in(jax.random.key(seed), i), BATCH_SIZE).uniform() for i in range(3)]
+            assert found["validation/loss"] == pytest.approx(np.mean(draws), rel=1e-6)
+
+
+def test_one_batch_at_a_time_is_on_the_device(monkeypatch):
+    problem, order, fetch = Problem(), [], jax.device_get
+
+    def put(batch):
+        order.append("put")
+        return problem.put(batch)
+
+    def fetched(tree):
+        order.append("got")
+        return fetch(tree)
+
+    monkeypatch.setattr(jax, "device_get", fetched)
+    with jax.set_mesh(problem.mesh):
+        evaluation.validation(loss_fn, {}, BATCHES, put=put, **GIVEN)(problem.init())
+    assert order == ["put", "got"] * 3
+
+
 def test_within_the_loop_it_is_compiled_once(tmp_path):
     traced = []
 

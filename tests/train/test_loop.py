@@ -1,5 +1,7 @@
 """The loop: what it computes, when it stops, what it does not do behind one's back."""
 
+import contextlib
+import dataclasses
 import itertools
 import logging
 import os
@@ -13,7 +15,10 @@ import pytest
 from tests.train import regression
 from tests.train.regression import Problem, lines, on
 from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.precision import named
+from vlogger_jax.train import watch
 from vlogger_jax.train.checkpoint import Checkpoints
+from vlogger_jax.train.evaluation import validation
 from vlogger_jax.train.loop import Loop, Preempted, TrainingStopped
 from vlogger_jax.train.state import GOING
 
@@ -30,7 +35,7 @@ def arrays(state):
     return jax.device_get((state.step, state.trainable, state.opt_state, state.ema, state.stopped))
 
 
-def evaluation(state):
+def evaluation(state, ended):
     """A number of a state, and a picture."""
     return {"first": jax.device_get(state.ema["w"])[0], "grey": np.zeros((4, 6, 3), np.uint8)}
 
@@ -69,8 +74,10 @@ def test_resumed_is_unbroken_to_the_bit_and_so_is_its_log(tmp_path, unbroken, ki
 
 def test_a_run_that_is_over_computes_nothing(tmp_path, unbroken):
     Problem().train(tmp_path, SHORT)
-    state = Problem().train(tmp_path, SHORT, dies_at(12))
+    said = []
+    state = Problem().train(tmp_path, SHORT, dies_at(12), say=said.append)
     assert equal(state, unbroken[0])
+    assert said == ["step 12 of 12: nothing left to do"]
 
 
 def test_goes_on_on_another_mesh(tmp_path, unbroken):
@@ -104,17 +111,22 @@ def test_what_is_not_finite_stops_with_the_batch_named_and_the_state_before(tmp_
     found = checkpoints.restore(problem.abstract)
     assert equal(found, good)
     assert int(found.stopped) == GOING
+    assert [line["step"] for line in lines(tmp_path)] == [4, 6]
+    alone = Problem().train(tmp_path / "two", Loop(steps=6, log_every=1, save_every=6))
+    losses = [line["loss"] for line in lines(tmp_path / "two")]
+    assert equal(alone, good) and lines(tmp_path)[1]["loss"] == pytest.approx(np.mean(losses[4:]), rel=1e-6)
     # With a batch that does no harm the same folder goes on, and its log has no gap and no step twice.
     state = Problem().train(tmp_path, Loop(steps=8, log_every=2, save_every=2))
     assert equal(state, Problem().train(tmp_path / "good", Loop(steps=8, log_every=2, save_every=2)))
-    assert [line["step"] for line in lines(tmp_path)] == [4, 8]
+    assert [line["step"] for line in lines(tmp_path)] == [4, 6, 8]
 
 
 def test_a_stopped_run_saves_nothing_that_it_did_not_look_at(tmp_path):
     with pytest.raises(UserError, match="multiple"):
         Loop(steps=10, log_every=4, save_every=6)
-    with pytest.raises(UserError, match="cannot be"):
-        Loop(steps=0)
+    for wrong in dict(steps=0), dict(steps=1, profile=(0, 0)), dict(steps=1, profile=(-1, 2)):
+        with pytest.raises(UserError, match="cannot be"):
+            Loop(**wrong)
 
 
 def test_nothing_is_transferred_behind_ones_back(tmp_path):
@@ -122,7 +134,7 @@ def test_nothing_is_transferred_behind_ones_back(tmp_path):
     for name, change in {
         "put": dict(put=lambda batch: batch),
         "step": dict(step=lambda state, frozen, batch: problem.step(state, frozen, {**batch, "y": np.zeros(8, "f4")})),
-        "evaluation": dict(evaluations=[lambda state: {"x": jax.numpy.add(state.step, np.ones(3))}]),
+        "evaluation": dict(evaluations=[lambda state, ended: {"x": jax.numpy.add(state.step, np.ones(3))}]),
     }.items():
         with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
             problem.train(tmp_path / name, SHORT, **change)
@@ -182,6 +194,76 @@ def test_sigterm_saves_after_the_running_step_and_the_rest_is_the_same(tmp_path,
     state = Problem().train(tmp_path, SHORT, evaluations=[evaluation])
     assert equal(state, unbroken[0])
     assert lines(tmp_path) == unbroken[1]
+
+
+def test_every_step_is_in_one_line_of_the_log_wherever_it_was_asked_to_end(tmp_path):
+    with pytest.raises(Preempted, match="step 7 is saved"):
+        Problem().train(tmp_path, Loop(steps=8, log_every=4, save_every=4), ends_at(6, signal.SIGTERM))
+    assert [line["step"] for line in lines(tmp_path)] == [4, 7]
+    Problem().train(tmp_path, Loop(steps=8, log_every=4, save_every=4))
+    Problem().train(tmp_path / "one", Loop(steps=8, log_every=1, save_every=4))
+    each = [line["loss"] for line in lines(tmp_path / "one")]
+    found = {line["step"]: line["loss"] for line in lines(tmp_path)}
+    wanted = {4: np.mean(each[:4]), 7: np.mean(each[4:7]), 8: each[7]}
+    assert found == pytest.approx(wanted, rel=1e-6)
+
+
+def test_asked_to_end_within_an_evaluation_it_does_not_wait_for_the_rest(tmp_path, unbroken):
+    problem, put, seen = Problem(), [], []
+
+    def counted(batch):
+        put.append(batch)
+        if len(put) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return problem.put(batch)
+
+    batches = [regression.batch(1000 + i) for i in range(5)]
+    more = dict(precision=named("float32"), numbers=np.arange(regression.BATCH_SIZE))
+    validate = validation(regression.loss_fn, {}, batches, put=counted, **more)
+
+    def other(state, ended):
+        seen.append(state)
+        return {}
+
+    config = dataclasses.replace(SHORT, save_every=8)  # nor is a checkpoint due
+    with pytest.raises(Preempted, match="step 4 is saved"):
+        problem.train(tmp_path, config, evaluations=[validate, other])
+    assert len(put) == 2 and not seen
+    assert Checkpoints(tmp_path / "checkpoints").latest() == 4
+    assert [line["step"] for line in lines(tmp_path)] == [2, 4]
+    assert equal(Problem().train(tmp_path, SHORT), unbroken[0])
+
+
+def test_the_checkpoint_that_is_due_does_not_wait_for_the_evaluation(tmp_path):
+    def dies(state, ended):
+        for _ in range(1000):
+            if Checkpoints(tmp_path / "checkpoints").latest() == 4:
+                break
+            time.sleep(0.01)
+        raise _Killed
+
+    with pytest.raises(_Killed):
+        Problem().train(tmp_path, SHORT, evaluations=[dies])
+    assert Checkpoints(tmp_path / "checkpoints").latest() == 4
+    assert [line["step"] for line in lines(tmp_path)] == [2, 4]
+
+
+def test_each_step_and_each_batch_of_an_evaluation_is_a_sign_of_life(tmp_path, monkeypatch):
+    signs = []
+
+    @contextlib.contextmanager
+    def hangs(folder, after):
+        yield lambda: signs.append(after)
+
+    def two(state, ended):
+        assert not ended() and not ended()
+        return {}
+
+    monkeypatch.setattr(watch, "hangs", hangs)
+    Problem().train(
+        tmp_path, Loop(steps=3, log_every=3, save_every=3, evaluate_every=3, hang_after=7), evaluations=[two]
+    )
+    assert signs == [7] * (3 + 2 + 1)
 
 
 def test_the_first_ctrl_c_saves_and_the_second_does_not_wait(tmp_path):

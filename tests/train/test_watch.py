@@ -1,5 +1,7 @@
 """A training that hangs or is asked to end, and traces of one that does neither."""
 
+import errno
+import fcntl
 import itertools
 import logging
 import os
@@ -14,6 +16,7 @@ import pytest
 
 from tests.train import regression
 from tests.train.regression import Problem
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.parallel import distributed
 from vlogger_jax.train import watch
 from vlogger_jax.train.loop import Loop
@@ -26,11 +29,11 @@ def wait_here(seconds):
 
 def test_where_it_hangs_is_written_down_and_told(tmp_path, caplog):
     with caplog.at_level(logging.WARNING), watch.hangs(tmp_path, 0.3) as alive:
-        for _ in range(6):
+        for _ in range(5):
             alive()
             time.sleep(0.1)
         assert not (tmp_path / "stacks.txt").read_text()
-        wait_here(0.7)
+        wait_here(0.5)
     assert "wait_here" in (tmp_path / "stacks.txt").read_text()
     assert f"stacks of all threads are in {tmp_path / 'stacks.txt'}" in caplog.text
     assert "no step for 0 s" in caplog.text
@@ -49,9 +52,9 @@ def test_a_run_that_never_hung_leaves_no_file_and_no_thread(tmp_path):
 HANGS = """
 import ctypes, sys
 from vlogger_jax.train import watch
-with watch.hangs(sys.argv[1], 0.5) as alive:
+with watch.hangs(sys.argv[1], 0.3) as alive:
     alive()
-    ctypes.PyDLL(None).sleep(3)  # which keeps all of Python waiting
+    ctypes.PyDLL(None).sleep(1)  # which keeps all of Python waiting
 """
 
 
@@ -69,13 +72,58 @@ def test_a_loop_whose_data_do_not_come_is_found(tmp_path):
     assert "wait_here" in (tmp_path / "stacks.txt").read_text()
 
 
+def test_however_it_ends_no_empty_file_is_left(tmp_path):
+    with pytest.raises(KeyError), watch.hangs(tmp_path, 60):
+        raise KeyError
+    assert not (tmp_path / "stacks.txt").exists()
+
+
+HOLDS = """
+import sys, time
+from vlogger_jax.train import watch
+with watch.alone(sys.argv[1]):
+    print("holds", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_training_at_a_time_and_a_killed_one_is_none(tmp_path):
+    folder = tmp_path / "new"
+    with subprocess.Popen([sys.executable, "-c", HOLDS, str(folder)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "holds\n"
+        with pytest.raises(UserError, match=f"another training is at work in {folder}"), watch.alone(folder):
+            pass
+        other.kill()
+        other.wait()
+    with watch.alone(folder), pytest.raises(UserError, match="another training"), watch.alone(folder):
+        pass
+    with watch.alone(folder):
+        pass
+
+
+def test_of_several_processes_the_first_asks_for_the_folder(tmp_path, monkeypatch):
+    with watch.alone(tmp_path):
+        monkeypatch.setattr(jax, "process_index", lambda: 1)
+        with watch.alone(tmp_path):
+            pass
+
+
+def test_where_there_are_no_locks_it_says_so(tmp_path, monkeypatch, caplog):
+    def fails(file, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", fails)
+    with caplog.at_level(logging.WARNING), watch.alone(tmp_path):
+        assert "cannot be told" in caplog.text
+
+
 def test_signals_are_noted_and_handlers_put_back():
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     with watch.ending() as asked:
-        assert asked(0) == 0
+        assert asked() == 0
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
-        assert asked(1) == signal.SIGINT
+        assert asked() == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)
@@ -88,7 +136,7 @@ def test_several_processes_ask_each_other(monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     with watch.ending() as asked:
         assert signal.getsignal(signal.SIGTERM) is before
-        assert [asked(step) for step in range(5)] == [0, 0, 0, signal.SIGTERM, 0]
+        assert [asked() for _ in range(6)] == [0, 0, 0, *[signal.SIGTERM] * 3]
 
 
 class Traces:
@@ -128,6 +176,12 @@ def test_traces_on_demand(tmp_path, monkeypatch, text, count):
         assert traces.told == ["profile_5"]
         steps(profile, [5 + count - 1])
         assert traces.told == ["profile_5", "end"]
+
+
+@pytest.mark.parametrize("planned", [(-1, 2), (3, 0)])
+def test_a_trace_has_steps(tmp_path, planned):
+    with pytest.raises(UserError, match="cannot be traced"):
+        Profile(tmp_path, planned)
 
 
 def test_another_trace_is_no_reason_to_end(tmp_path, monkeypatch, caplog):

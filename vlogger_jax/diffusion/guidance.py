@@ -18,6 +18,9 @@ from vlogger_jax.diffusion.denoise import Denoise, Denoised
 from vlogger_jax.diffusion.grid import Grid
 from vlogger_jax.diffusion.sampler import Span
 
+_ROUNDING = 1e-9
+"""What times of a grid may be off by: tenths of `np.linspace` are not those of a config."""
+
 DenoiseWithout = Callable[[Array, Array, Array], Denoised]
 """(x [b, ...], t [b], dropped Bool [n]) -> Denoised."""
 
@@ -92,7 +95,7 @@ def spans(grid: Grid, interval: tuple[float | int, float | int], inside: Denoise
     (Kynkäänniemi et al. 2024, "Applying guidance in a limited interval"); there, its second answer costs nothing.
     """
     low, high = interval
-    within = (grid.time >= low) & (grid.time <= high)
+    within = (grid.time >= low - _ROUNDING) & (grid.time <= high + _ROUNDING)
     ends = np.flatnonzero(np.diff(within)) + 1
     parts = np.split(within, ends)
     return [Span(inside if part[0] else outside, len(part)) for part in parts]

@@ -12,6 +12,7 @@ import numpy as np
 
 from vlogger_jax.core.constrain import CONTEXT, position, shards
 from vlogger_jax.core.draw import Draw
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Array, Bool, Float
 
 
@@ -33,6 +34,11 @@ class FrameMasks:
     first: float | int = 0.4
     ends: float | int = 0.1
     random: float | int = 0.1
+
+    def __post_init__(self) -> None:
+        shares = (self.none, self.first, self.ends, self.random)
+        if not (min(shares) >= 0 and 0 < sum(shares) < float("inf")):
+            raise UserError(f"shares of masks are {shares}", "Give shares of 0 or more, one of them above 0")
 
     def __call__(self, draw: Draw, frames: int) -> Bool[Array, "b {frames}"]:
         """For the `frames` that each clip has here: all of them, or a part where they are split over `context`."""

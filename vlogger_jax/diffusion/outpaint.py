@@ -77,14 +77,19 @@ class Replacement:
     Attributes:
         known: x_0; only read where `mask`.
         mask: True where it is known; broadcast from the left, and where its size is 1.
-        noise: the noise to use at every step, for steppers that follow an ODE (that which sampling starts from); None
-            takes that of each step.
+        noise: the noise to use at every step, for steppers that are `deterministic` (that which sampling starts from);
+            None takes that of each step.
     """
 
     stepper: Stepper
     known: Float[Array, "b *d"]
     mask: Bool[Array, "b *m"]
     noise: Float[Array, "b *d"] | None = None
+
+    @property
+    def deterministic(self) -> bool:
+        """As its stepper is."""
+        return self.stepper.deterministic
 
     def init(self, x: Float[Array, "b *d"]) -> Memory:
         return self.stepper.init(x)

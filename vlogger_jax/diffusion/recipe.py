@@ -12,14 +12,15 @@ from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Array
 from vlogger_jax.diffusion import grid as grids
-from vlogger_jax.diffusion import guidance, prediction, table, times
+from vlogger_jax.diffusion import guidance, prediction, table, threshold, times
 from vlogger_jax.diffusion.grid import Grid
 from vlogger_jax.diffusion.guidance import DenoiseWithout, Nested
 from vlogger_jax.diffusion.mask import FrameMasks
 from vlogger_jax.diffusion.objective import Objective
 from vlogger_jax.diffusion.sampler import Span
 from vlogger_jax.diffusion.schedule import Cosine, Linear, Schedule, Shifted
-from vlogger_jax.diffusion.stepper import Ddim, Ddpm, DpmSolver2M, Stepper
+from vlogger_jax.diffusion.stepper import Ddim, Ddpm, DpmSolver2M, Large, Small, Stepper
+from vlogger_jax.diffusion.threshold import Clip, Dynamic, Threshold
 from vlogger_jax.diffusion.weighting import MinSnr, Sigmoid, Uniform
 
 Choice = Any
@@ -35,13 +36,15 @@ class Section:
             and a `ratio`.
         prediction: "eps", "x0" or "v".
         weighting: "uniform", "min_snr" or "sigmoid".
-        times: at which training is done: "stratified" or "uniform".
+        times: at which training is done: "stratified", "uniform" or "towards_noise".
         drop: share of training samples that are not told a condition, for guidance.
         masks: known frames of training clips.
         context_noise: up to which standard deviation these are noised.
-        sampler: "ddpm", "ddim" or "dpm_solver_2m".
+        sampler: "ddpm", with a `variance` "small" or "large", "ddim" or "dpm_solver_2m".
         grid: of its steps: "uniform_time", "uniform_logsnr", or "spaced", some of the steps of a table.
         steps: how many.
+        resampled: how often each of them but the last is taken.
+        threshold: what keeps x_0 in range: "none", "clip" or "dynamic".
         scales: of guidance, one a condition; 1 is none.
         interval: times between which there is guidance.
     """
@@ -49,13 +52,15 @@ class Section:
     schedule: Choice
     prediction: str
     weighting: Choice = "uniform"
-    times: str = "stratified"
+    times: Choice = "stratified"
     drop: float = 0.0
     masks: FrameMasks = dataclasses.field(default_factory=FrameMasks)
     context_noise: float = 0.3
     sampler: Choice = "dpm_solver_2m"
     grid: str = "uniform_logsnr"
     steps: int
+    resampled: int = 1
+    threshold: Choice = "none"
     scales: tuple[float, ...] = (1.0,)
     interval: tuple[float, float] = (0.0, 1.0)
 
@@ -69,17 +74,22 @@ class Sampler:
         stepper: how to get from one to the next.
         guidance: of the conditions.
         interval: times between which it is followed.
+        threshold: of what is denoised, guided or not; None leaves it.
     """
 
     grid: Grid
     stepper: Stepper
     guidance: Nested
     interval: tuple[float, float]
+    threshold: Threshold | None = None
 
     def spans(self, denoise: DenoiseWithout) -> list[Span]:
         """What `sampler.sample_spans` asks of a network that can be told less."""
-        conditional = guidance.conditional(denoise, len(self.guidance.scales))
-        return guidance.spans(self.grid, self.interval, guidance.guided(denoise, self.guidance), conditional)
+        inside = guidance.guided(denoise, self.guidance)
+        outside = guidance.conditional(denoise, len(self.guidance.scales))
+        if self.threshold is not None:
+            inside, outside = (threshold.thresholded(each, self.threshold) for each in (inside, outside))
+        return guidance.spans(self.grid, self.interval, inside, outside)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,28 +117,32 @@ class Recipe:
         schedule = _schedule(given.schedule, f"{where}.schedule")
         predicted = prediction.named(given.prediction)
         weightings = {"uniform": Uniform(predicted), "min_snr": MinSnr, "sigmoid": Sigmoid}
-        if not (0 <= given.drop <= 1 and 0 <= given.context_noise < 1 and given.steps >= 1):
+        if not (0 <= given.drop <= 1 and 0 <= given.context_noise < 1 and min(given.steps, given.resampled) >= 1):
             raise UserError(
-                f"{where} has drop {given.drop}, context_noise {given.context_noise}, steps {given.steps}",
+                f"{where} has drop {given.drop}, context_noise {given.context_noise}, steps {given.steps}, "
+                f"resampled {given.resampled}",
                 "Give shares from 0 to 1, and 1 step or more",
             )
-        if given.interval[0] > given.interval[1]:
-            raise UserError(f"{where}.interval is {given.interval}", "Give the lower time first")
+        if not 0 <= given.interval[0] <= given.interval[1] <= 1:
+            raise UserError(f"{where}.interval is {given.interval}", "Give times from 0 to 1, the lower one first")
         if len(given.scales) != conditions:
             raise UserError(
                 f"{where}.scales has {len(given.scales)} numbers for {conditions} conditions", "Give one for each"
             )
         return cls(
             Objective(schedule, predicted, _chosen(weightings, given.weighting, f"{where}.weighting")),
-            _chosen(_TIMES, given.times, f"{where}.times"),
+            _times(given.times, f"{where}.times"),
             given.drop,
             given.masks,
             given.context_noise,
             Sampler(
-                _chosen(_GRIDS, given.grid, f"{where}.grid")(schedule, given.steps).to_clean(),
-                _chosen(_STEPPERS, given.sampler, f"{where}.sampler"),
+                _chosen(_GRIDS, given.grid, f"{where}.grid")(schedule, given.steps)
+                .to_clean()
+                .resampled(given.resampled),
+                _stepper(given.sampler, f"{where}.sampler"),
                 Nested(given.scales),
                 given.interval,
+                _chosen(_THRESHOLDS, given.threshold, f"{where}.threshold"),
             ),
         )
 
@@ -142,7 +156,9 @@ def _spaced(schedule: Schedule, steps: int) -> Grid:
 
 
 _SCHEDULES = {"cosine": Cosine, "linear": Linear, "ddpm": table.linear(), "ddpm_cosine": table.cosine()}
-_TIMES = {"uniform": times.uniform, "stratified": times.stratified}
+_TIMES = {"uniform": times.uniform, "stratified": times.stratified, "towards_noise": times.TowardsNoise}
+_VARIANCES = {"small": Small, "large": Large}
+_THRESHOLDS = {"none": None, "clip": Clip, "dynamic": Dynamic}
 _STEPPERS = {"ddpm": Ddpm, "ddim": Ddim, "dpm_solver_2m": DpmSolver2M}
 _GRIDS = {"uniform_time": grids.uniform_time, "uniform_logsnr": grids.uniform_logsnr, "spaced": _spaced}
 
@@ -151,6 +167,17 @@ def _schedule(choice: Choice, where: str) -> Schedule:
     if isinstance(choice, Mapping) and "schedule" in choice:
         choice = {**choice, "schedule": _schedule(choice["schedule"], f"{where}.schedule")}
     return _chosen({**_SCHEDULES, "shifted": Shifted}, choice, where)
+
+
+def _stepper(choice: Choice, where: str) -> Stepper:
+    if isinstance(choice, Mapping) and "variance" in choice:
+        choice = {**choice, "variance": _chosen(_VARIANCES, choice["variance"], f"{where}.variance")}
+    return _chosen(_STEPPERS, choice, where)
+
+
+def _times(choice: Choice, where: str) -> Callable[[Array, tuple[int, ...]], Array]:
+    chosen = _chosen(_TIMES, choice, where)
+    return chosen.stratified if isinstance(chosen, times.TowardsNoise) else chosen
 
 
 def _chosen(options: Mapping[str, Any], choice: Choice, where: str) -> Any:

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from typing import NamedTuple
 
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Array, Float, namespace
 
 
@@ -93,6 +94,10 @@ class Cosine(Schedule):
     low: float | int = -15.0
     high: float | int = 15.0
 
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise UserError(f"a cosine schedule has logsnr from {self.high} to {self.low}", "Give a low below its high")
+
     def logsnr(self, t: Float[Array, "*b"]) -> Float[Array, "*b"]:
         xp = namespace(t)
         first, rest, span = self._angles()
@@ -123,6 +128,10 @@ class Shifted(Schedule):
 
     schedule: Schedule
     ratio: float | int
+
+    def __post_init__(self) -> None:
+        if not self.ratio > 0:
+            raise UserError(f"a shifted schedule has the ratio {self.ratio}", "Give size over base size, more than 0")
 
     def logsnr(self, t: Float[Array, "*b"]) -> Float[Array, "*b"]:
         return self.schedule.logsnr(t) - 2 * math.log(self.ratio)

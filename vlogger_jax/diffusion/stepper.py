@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.denoise import Denoised
 from vlogger_jax.diffusion.prediction import noise_in
@@ -31,6 +32,11 @@ class Step(NamedTuple):
 @runtime_checkable
 class Stepper(Protocol):
     """What samplers ask of a stepper. Numbers are float32 (float64 where x is)."""
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether it follows an ODE from the noise that it starts from, and leaves that of the steps."""
+        ...
 
     def init(self, x: Float[Array, "b *d"]) -> Memory:
         """What is remembered before the first step."""
@@ -88,6 +94,8 @@ class Ddpm:
 
     variance: Variance = Small()
 
+    deterministic = False
+
     def init(self, x: Float[Array, "b *d"]) -> Memory:
         return ()
 
@@ -110,6 +118,15 @@ class Ddim:
 
     eta: float | int = 0.0
 
+    def __post_init__(self) -> None:
+        if not self.eta >= 0:
+            raise UserError(f"DDIM has eta {self.eta}", "Give a share of DDPM's noise, 0 or more")
+
+    @property
+    def deterministic(self) -> bool:
+        """Where it adds no noise."""
+        return self.eta == 0
+
     def init(self, x: Float[Array, "b *d"]) -> Memory:
         return ()
 
@@ -118,7 +135,7 @@ class Ddim:
     ) -> tuple[Float[Array, "b *d"], Memory]:
         alpha, sigma = level(step.stop)
         found = noise_in(x, denoised.x0, level(step.start))
-        if self.eta == 0:
+        if self.deterministic:
             return alpha * denoised.x0 + sigma * found, memory
         variance = self.eta**2 * posterior(step.start, step.stop).variance
         kept = jnp.sqrt(jnp.maximum(sigma**2 - variance, 0.0))
@@ -143,6 +160,8 @@ class DpmSolver2M:
     """
 
     first_order_last: bool = True
+
+    deterministic = True
 
     def init(self, x: Float[Array, "b *d"]) -> Memory:
         return Previous(x, jnp.asarray(jnp.inf, x.dtype))

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import jax.numpy as jnp
 
 from vlogger_jax.core.constrain import CONTEXT, whole
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.denoise import Denoise, Denoised
 from vlogger_jax.diffusion.process import from_left
@@ -26,6 +27,10 @@ class Clip:
 
     limit: float | int = 1.0
 
+    def __post_init__(self) -> None:
+        if not self.limit > 0:
+            raise UserError(f"a clip has the limit {self.limit}", "Give more than 0, such as 1")
+
     def __call__(self, x0: Float[Array, "b *d"]) -> Float[Array, "b *d"]:
         return jnp.clip(x0, -self.limit, self.limit)
 
@@ -44,6 +49,13 @@ class Dynamic:
 
     quantile: float | int = 0.995
     largest: float | int = float("inf")
+
+    def __post_init__(self) -> None:
+        if not (0 < self.quantile <= 1 and self.largest >= 1):
+            raise UserError(
+                f"a dynamic threshold has quantile {self.quantile} and largest {self.largest}",
+                "Give a quantile from 0 to 1, and a largest of 1 or more",
+            )
 
     def __call__(self, x0: Float[Array, "b t *d"]) -> Float[Array, "b t *d"]:
         size = whole(jnp.abs(x0), CONTEXT, 1).reshape(len(x0), -1)

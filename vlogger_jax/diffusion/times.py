@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Array, Float
 
 
@@ -35,6 +36,17 @@ class TowardsNoise:
     share: float | int = 0.5
     start: float | int = 0.65
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.share <= 1 and 0 < self.start < 1):
+            raise UserError(
+                f"times have the share {self.share} and the start {self.start}",
+                "Give a share from 0 to 1, and a start between 0 and 1",
+            )
+
     def __call__(self, t: Float[Array, "*b"]) -> Float[Array, "*b"]:
         below = (1 - self.share) * self.start
         return jnp.interp(t, jnp.asarray([0.0, below, 1.0]), jnp.asarray([0.0, self.start, 1.0]))
+
+    def stratified(self, key: Array, shape: tuple[int, ...]) -> Float[Array, "*b"]:
+        """Times of `shape`, drawn as `stratified` draws them."""
+        return self(stratified(key, shape))

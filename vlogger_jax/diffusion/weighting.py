@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.diffusion.prediction import Prediction
 
@@ -40,6 +41,10 @@ class MinSnr:
     """w = min(SNR, gamma): Hang et al. 2023, "Efficient diffusion training via min-SNR weighting strategy"."""
 
     gamma: float | int = 5.0
+
+    def __post_init__(self) -> None:
+        if not self.gamma > 0:
+            raise UserError(f"a min_snr weighting has gamma {self.gamma}", "Give more than 0, such as 5")
 
     def log_weight(self, logsnr: Float[Array, "*b"]) -> Float[Array, "*b"]:
         return jnp.minimum(logsnr, math.log(self.gamma))

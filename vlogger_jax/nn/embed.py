@@ -45,8 +45,15 @@ def fourier(x: Float[Array, "*b c"], octaves: int = 3) -> Float[Array, "*b e"]:
     return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
 
 
+_STEPS = 1000
+"""Of the tables that ADM's networks were trained with."""
+
+
 class TimeEmbedding(nnx.Module):
     """A number in [0, 1], such as diffusion time or the noise level of a context, as a vector; ADM's `time_embed`.
+
+    ADM counts the steps of its table from 0 to 999, and step n is t = n / 999 (`diffusion.table`): 999 t is what the
+    sines and cosines are of, so that ADM's weights are told the numbers that they were trained with.
 
     Networks hold it under a name that begins with `time`, so that precisions leave it in float32.
 
@@ -61,5 +68,4 @@ class TimeEmbedding(nnx.Module):
         self.second = Linear(d, d, rngs=rngs)
 
     def __call__(self, t: Float[Array, "*b"]) -> Float[Array, "*b d"]:
-        # ADM counts its 1000 steps.
-        return self.second(jax.nn.silu(self.first(sinusoidal(1000 * wide(t), self.width))))
+        return self.second(jax.nn.silu(self.first(sinusoidal((_STEPS - 1) * wide(t), self.width))))

@@ -122,11 +122,25 @@ def devices(topology: str, slices: int = 1) -> list[jax.Device]:
 
 
 def _find_libtpu() -> None:
-    if importlib.util.find_spec("libtpu") is None and str(BESIDE) not in sys.path:
-        sys.path.append(str(BESIDE))
+    if not _has_libtpu():
+        # jax has imported whatever was called so.
+        sys.modules.pop("libtpu", None)
+        if str(BESIDE) not in sys.path:
+            sys.path.append(str(BESIDE))
         importlib.invalidate_caches()
-    if importlib.util.find_spec("libtpu") is None:
+    if not _has_libtpu():
         raise UserError("compiling for TPUs needs libtpu", "Run `make setup-aot`, or install jax[tpu]")
+
+
+def _has_libtpu() -> bool:
+    """Whether what would be imported has the library: a folder that is merely called so is a package, too."""
+    try:
+        found = importlib.util.find_spec("libtpu")
+    except ValueError:  # of a module that was put there by hand, without a spec
+        return False
+    return found is not None and any(
+        (Path(folder) / "libtpu.so").is_file() for folder in found.submodule_search_locations or ()
+    )
 
 
 def compiled(lowered: jax.stages.Lowered, available: int, axes: dict[str, int], slices: int = 1) -> Report:

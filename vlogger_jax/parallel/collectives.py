@@ -85,14 +85,34 @@ def read(hlo: str, axes: dict[str, int], slices: int = 1) -> list[Collective]:
             # TPUs do other work between the parts of one collective; each part is written as if it were all of it.
             chain = _CHAIN.search(match["rest"])
             one = (match["kind"], chain["chain"] if chain else len(found))
-            found.setdefault(one, _collective(match, within, slices > 1))
+            found.setdefault(one, _collective(match, within))
         elif match := _BETWEEN.match(line):
             shapes, size = _arrays(match["type"], slice(0, 1))
             found["send", len(found)] = Collective(match["kind"].lower().replace("_", "-"), shapes, size, SLICES, False)
-    return list(found.values())
+    return _with_ends_of_sums(list(found.values()), within)
 
 
-def _collective(match: re.Match[str], axes: dict[str, int], sliced: bool) -> Collective:
+def _with_ends_of_sums(found: list[Collective], axes: dict[str, int]) -> list[Collective]:
+    """`found`, gathers that end sums over slices carrying no frames.
+
+    Such a gather brings together what chips of a slice have summed with other slices: of as many numbers as went there,
+    from each. Any other, over all chips too, is of arrays as they are.
+    """
+    summed = collections.Counter(
+        math.prod(shape) for each in found if (each.kind, each.axes) == ("all-reduce", SLICES) for shape in each.arrays
+    )
+    ends = []
+    for each in found:
+        chips = math.prod(axes.get(name, 1) for name in each.axes)
+        parts = collections.Counter(math.prod(shape) / chips for shape in each.arrays)
+        of_sum = each.kind == "all-gather" and each.frames and parts <= summed
+        if of_sum:
+            summed -= parts
+        ends.append(dataclasses.replace(each, frames=each.frames and not of_sum))
+    return ends
+
+
+def _collective(match: re.Match[str], axes: dict[str, int]) -> Collective:
     kind, start = match["kind"], match["start"]
     # What is begun and awaited apart gives a tuple: what is sent, what is received and, for some, two counters.
     count = len(_ARRAY.findall(match["type"]))
@@ -103,9 +123,7 @@ def _collective(match: re.Match[str], axes: dict[str, int], sliced: bool) -> Col
         part = slice(count // 2, count)
     shapes, size = _arrays(match["type"], part)
     along = _along(match["rest"], axes)
-    # The end of a sum over slices is a gather over all of one; frames of all samples are never gathered.
-    of_sum = sliced and along == tuple(name for name, size in axes.items() if size > 1)
-    return Collective(kind, shapes, size, along, CONTEXT in along and kind in GATHERING and not of_sum)
+    return Collective(kind, shapes, size, along, CONTEXT in along and kind in GATHERING)
 
 
 def _arrays(text: str, part: slice) -> tuple[tuple[tuple[int, ...], ...], int]:

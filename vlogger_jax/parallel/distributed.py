@@ -162,6 +162,13 @@ def _owners(mesh: Mesh) -> tuple[Int[np.ndarray, "n"], list[int]]:
     return of[:, 0], sorted(set(of[:, 0].tolist()))
 
 
+def fetch(array: jax.Array) -> np.ndarray:
+    """The whole of an array whose parts lie on devices of all processes; all must call this."""
+    if jax.process_count() == 1:
+        return np.asarray(jax.device_get(array))
+    return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+
+
 def agree(name: str, text: str) -> None:
     """See that all processes have the same `text`, e.g. their config or code, called `name`; all must call this.
 

@@ -34,7 +34,9 @@ def make(network: Network, recipe: Recipe, classes: int, given: int) -> Callable
             return denoiser(predict, objective.schedule, objective.prediction)(x, t)
 
         start = draw.named("start").normal_frames(x0)
-        stepper = Replacement(sampler.stepper, x0, known, start)
+        # An ODE keeps the noise that it starts from; a stochastic step has new noise, which is the known part's, too.
+        kept = start if sampler.stepper.deterministic else None
+        stepper = Replacement(sampler.stepper, x0, known, kept)
         return sample_spans(sampler.spans(denoise), sampler.grid, stepper, start, per_frame(draw.named("steps")))
 
     return sample

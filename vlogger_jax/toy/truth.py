@@ -92,8 +92,8 @@ class Mixture:
 class Ar1:
     """x_i = rho x_{i-1} + sqrt(1 - rho^2) noise, of unit variance; of one class.
 
-    Replacing known frames in sampling leaves the first new ones off by 0.74 here, while a network that was trained to
-    see them is right.
+    Replacing known frames in sampling leaves the first new ones off. By how much depends on which frames are known: by
+    0.74 after four that rise from 1 to 1.6, by 0.79 after four times 2. A network trained to see them is right.
     """
 
     rho: float = 0.95

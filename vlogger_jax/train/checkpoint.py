@@ -8,8 +8,8 @@ array: Orbax does not notice a changed byte of an array, and restoring here does
 import contextlib
 import gc
 import logging
-import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.functional import check, paths
 from vlogger_jax.core.stage import Params
 from vlogger_jax.core.typing import Array
+from vlogger_jax.train.disk import first_line, root, unwritable
 
 FROZEN = "frozen"
 
@@ -34,7 +35,13 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | Path, keep: int = 3):
-        """Args: keep: how many of the newest are kept."""
+        """Args: keep: how many of the newest are kept.
+
+        Raises:
+            UserError: if that is none.
+        """
+        if keep < 1:
+            raise UserError(f"{keep} checkpoints were to be kept", "Keep 1 or more")
         self.folder = Path(folder).absolute()
         self._keep = keep
         self._writer: ocp.training.Checkpointer | None = None
@@ -131,10 +138,14 @@ class Checkpoints:
         """Wait, and release what it holds."""
         if self._writer is not None:
             with self._writing():
-                self._writer.close()
+                try:
+                    self._writer.close()
+                finally:
+                    logging.getLogger("absl").removeFilter(_not_twice)
 
     def _open(self) -> ocp.training.Checkpointer:
         if self._writer is None:
+            logging.getLogger("absl").addFilter(_not_twice)
             self._writer = ocp.training.Checkpointer(
                 str(self.folder),
                 save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
@@ -155,11 +166,12 @@ class Checkpoints:
         try:
             yield
         except (OSError, ValueError, RuntimeError) as error:
-            space = shutil.disk_usage(self.folder).free if self.folder.exists() else 0
-            raise UserError(
-                f"a checkpoint in {self.folder} could not be written: {_cause(error)}",
-                f"Make room ({space / 1e9:.1f} GB are free) or see to the disk, and go on from the last checkpoint",
-            ) from error
+            raise unwritable(f"a checkpoint in {self.folder}", self.folder, error) from error
+
+
+def _not_twice(record: logging.LogRecord) -> bool:
+    """No tracebacks of threads of Orbax's, seven of them for a disk that is full: `_writing` tells what happened."""
+    return not (record.exc_info and "orbax" in record.pathname)
 
 
 class _Damaged(Exception):
@@ -200,13 +212,11 @@ def _load(path: Path, abstract: Any) -> Any:
     """
     leaves = jax.tree.leaves(abstract)
     wanted = {"tree": abstract, "sums": jax.ShapeDtypeStruct((len(leaves),), jnp.uint32, sharding=_beside(leaves))}
-    with _damage():
-        metadata = ocp.metadata(str(path)).metadata
-        if not isinstance(metadata, dict):
-            raise _Damaged("it does not say what is in it")
+    metadata = _read(lambda: ocp.metadata(str(path)).metadata)
+    if not isinstance(metadata, dict) or not {"tree", "sums"} <= metadata.keys():
+        raise _Damaged("it does not say what is in it")
     _check(path, metadata["tree"], abstract)
-    with _damage():
-        found = ocp.load(str(path), wanted)
+    found = _read(lambda: ocp.load(str(path), wanted))
     changed = np.flatnonzero(jax.device_get(sums(jax.tree.leaves(found["tree"]))) != jax.device_get(found["sums"]))
     if changed.size:
         raise _Damaged(f"{list(paths(abstract))[changed[0]]} changed after it was written")
@@ -248,28 +258,31 @@ def _form(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
 
 
-def _cause(error: BaseException) -> str:
-    """The first line of what was raised first."""
-    return (str(_root(error)).splitlines() or [type(_root(error)).__name__])[0][:200]
+def _read(read: Callable[[], Any]) -> Any:
+    """What `read` gives; what Orbax has to say of damage, traceback by traceback, is not shown.
 
-
-def _root(error: BaseException) -> BaseException:
-    return error if error.__cause__ is None else _root(error.__cause__)
+    Raises:
+        _Damaged: for whatever it raises.
+    """
+    with _silence():
+        try:
+            return read()
+        except Exception as error:  # Orbax has no type of its own for what cannot be read
+            if isinstance(root(error), MemoryError | jax.errors.JaxRuntimeError):
+                raise
+            cause = first_line(error)
+        # Its tasks that failed say so when they are collected; nothing holds them any more.
+        gc.collect()
+    raise _Damaged(cause)
 
 
 @contextlib.contextmanager
-def _damage() -> Iterator[None]:
-    """What is raised within counts as damage; what Orbax logs of it, traceback by traceback, is not shown."""
-    before = logging.root.manager.disable
+def _silence() -> Iterator[None]:
+    disabled, hook = logging.root.manager.disable, sys.unraisablehook
     logging.disable(logging.CRITICAL)
+    sys.unraisablehook = lambda unraisable: None
     try:
         yield
-    except Exception as error:  # Orbax has no type of its own for what cannot be read
-        if isinstance(_root(error), MemoryError | jax.errors.JaxRuntimeError):
-            raise
-        cause = _cause(error)
-        del error
-        gc.collect()  # some is logged when tasks that failed are collected
-        raise _Damaged(cause) from None
     finally:
-        logging.disable(before)
+        logging.disable(disabled)
+        sys.unraisablehook = hook

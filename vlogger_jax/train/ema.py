@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.stage import Params
 from vlogger_jax.core.typing import Array, Float, Int
 
@@ -18,6 +19,10 @@ class Ema:
     """
 
     decay: float = 0.9999
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay < 1:
+            raise UserError(f"the decay of the moving average is {self.decay}", "Give 0 or more, and less than 1")
 
     def decay_at(self, step: Int[Array, ""]) -> Float[Array, ""]:
         """min(decay, (1 + n) / (10 + n)) at step n."""

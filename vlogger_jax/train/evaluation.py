@@ -1,7 +1,7 @@
 """What is looked at every few thousand steps: the loss on data not trained on, and samples.
 
 Both use the moving average of the parameters, the same batches and the same randomness each time, so that what changes
-from one time to the next is the training's doing.
+from one time to the next is the training's doing. They take a state, and a function to ask whether to end early.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,16 +11,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vlogger_jax.core.constrain import constrain
 from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.precision import Precision
 from vlogger_jax.core.stage import Batch, Params
 from vlogger_jax.core.typing import Array, Float, Int, UInt8
+from vlogger_jax.parallel import distributed
 from vlogger_jax.train.state import State
 from vlogger_jax.train.step import LossFn
+from vlogger_jax.train.window import means
 
 HostBatch = Mapping[str, np.ndarray]
 Put = Callable[[HostBatch], Batch]
+
+
+def never() -> bool:
+    """Evaluations go on to their end."""
+    return False
 
 
 def validation(
@@ -32,7 +38,7 @@ def validation(
     precision: Precision,
     numbers: Int[np.ndarray, "b"],
     seed: int = 0,
-) -> Callable[[State], dict[str, float]]:
+) -> Callable[..., dict[str, float]]:
     """The mean loss, and whatever else `loss_fn` tells, over `batches` of this process.
 
     Args:
@@ -40,7 +46,8 @@ def validation(
         put: onto the mesh, one batch at a time.
 
     Returns:
-        a state -> `validation/loss` and others. Call it with the mesh set that training has.
+        a state -> `validation/loss` and others. Call it with the mesh set that training has. What it is given second is
+        asked after every batch; nothing is told if that says to end.
     """
 
     @jax.jit
@@ -49,10 +56,15 @@ def validation(
         losses, metrics = loss_fn(precision.cast(ema), frozen, batch, draw)
         return {f"validation/{name}": value.mean() for name, value in {"loss": losses, **metrics}.items()}
 
-    def evaluate(state: State) -> dict[str, float]:
-        found = [measure(state.ema, frozen, put(batch), _beside(state, i)) for i, batch in enumerate(batches)]
-        found = jax.device_get(found)
-        return {name: float(np.mean([each[name] for each in found])) for name in found[0]}
+    def evaluate(state: State, ended: Callable[[], bool] = never) -> dict[str, float]:
+        found = []
+        for i, batch in enumerate(batches):
+            # Fetched one by one: else all batches would lie on the device at once.
+            each = jax.device_get(measure(state.ema, frozen, put(batch), _beside(state, i)))
+            found.append({name: float(value) for name, value in each.items()})
+            if ended():
+                return {}
+        return means(found)
 
     return evaluate
 
@@ -68,7 +80,7 @@ def pictures(
     numbers: Int[np.ndarray, "b"],
     seed: int = 0,
     name: str = "samples",
-) -> Callable[[State], dict[str, Any]]:
+) -> Callable[..., dict[str, Any]]:
     """One picture of samples for the conditions in `batch`.
 
     Args:
@@ -78,12 +90,11 @@ def pictures(
 
     @jax.jit
     def drawn(ema: Params, frozen: Params, batch: Batch, number: Array) -> Array:
-        samples = sample(precision.cast(ema), frozen, batch, _draw(seed, numbers, number))
-        return constrain(samples, *[None] * samples.ndim)  # whole on every device, to be fetched by any process
+        return sample(precision.cast(ema), frozen, batch, _draw(seed, numbers, number))
 
-    def evaluate(state: State) -> dict[str, Any]:
+    def evaluate(state: State, ended: Callable[[], bool] = never) -> dict[str, Any]:
         samples = drawn(state.ema, frozen, put(batch), _beside(state, 0))
-        return {name: picture(np.asarray(jax.device_get(samples)))}
+        return {name: picture(distributed.fetch(samples))}
 
     return evaluate
 

@@ -20,13 +20,15 @@ from vlogger_jax.train.checkpoint import Checkpoints
 from vlogger_jax.train.profile import Profile
 from vlogger_jax.train.state import GOING, State
 from vlogger_jax.train.step import Step
-from vlogger_jax.train.window import Window
+from vlogger_jax.train.window import Window, means
 from vlogger_jax.train.writer import Writer
 
 log = logging.getLogger(__name__)
 
-Evaluation = Callable[[State], Mapping[str, Any]]
-"""A state -> numbers and pictures (uint8 [h, w, 3]) by name; it takes none of the state's memory."""
+Evaluation = Callable[[State, Callable[[], bool]], Mapping[str, Any]]
+"""A state -> numbers and pictures (uint8 [h, w, 3]) by name; it takes none of the state's memory.
+
+One that takes long asks the function in between whether to end, and if so, returns at once."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,10 @@ class Loop:
                 f"{self.log_every}",
                 "Let both be",
             )
+        if self.profile is not None and (self.profile[0] < 0 or self.profile[1] < 1):
+            raise UserError(
+                f"profile {self.profile} cannot be", "Give a first step of 0 or later, and 1 or more of them"
+            )
 
 
 class TrainingStopped(Exception):
@@ -85,6 +91,8 @@ def run(
 ) -> State:
     """Take `state` to its last step.
 
+    What an evaluation that was broken off would have found is not made up for.
+
     Args:
         step: jitted; takes the memory of the state it is given.
         batches_from: the batches of this process from a step on.
@@ -95,11 +103,14 @@ def run(
 
     Raises:
         TrainingStopped: where something was not finite. The state before that step was saved.
-        Preempted: after SIGTERM, when the running step was done and saved.
+        Preempted: after SIGTERM, when the running step, or batch of an evaluation, was done and the state saved.
         KeyboardInterrupt: likewise after SIGINT; after a second one, at once.
-        UserError: from batches and checkpoints.
+        UserError: from batches, checkpoints and the writer.
     """
     done = int(jax.device_get(state.step))
+    if done >= loop.steps:
+        say(f"step {done} of {loop.steps}: nothing left to do")
+        return state
     batches, window = batches_from(done), Window()
     say(f"step {done} of {loop.steps}; the first one compiles, which may take minutes")
     with (
@@ -108,6 +119,11 @@ def run(
         Profile(writer.folder, loop.profile) as profile,
         jax.transfer_guard("disallow"),
     ):
+
+        def ended() -> bool:
+            alive()
+            return asked() != 0
+
         # The order matters: what is saved has been looked at and logged, and the next batch comes after it.
         while done < loop.steps:
             with window.waiting():
@@ -117,25 +133,24 @@ def run(
             window.add(metrics)
             done += 1
             profile.stepped(done, metrics)
-            alive()
 
-            ended, last = asked(done), done == loop.steps
-            logs = last or _due(done, loop.log_every)
-            if logs or ended:
+            ending, last = ended(), done == loop.steps
+            if ending or last or _due(done, loop.log_every):
                 stopped, each, values = window.close(state.stopped)
                 if stopped != GOING:
-                    _stop(state, stopped, each[stopped - done], name_batch(stopped), checkpoints)
+                    _stop(state, stopped, each, done, name_batch(stopped), checkpoints, writer)
                 profile.look(done)
-            if logs:
                 say(_line(done, loop.steps, values))
                 report(done / loop.steps)
-                if not ended and (last or _due(done, loop.evaluate_every)):
-                    values |= _evaluate(evaluations, state, done, writer)
                 writer.write(done, values)
-            if ended or last or _due(done, loop.save_every):
+            if ending or last or _due(done, loop.save_every):
                 checkpoints.save(done, state)
-            if ended:
-                _end(ended, done, checkpoints)
+            if not ending and (last or _due(done, loop.evaluate_every)):
+                ending = _evaluate(evaluations, state, done, writer, ended)
+                if ending:
+                    checkpoints.save(done, state)
+            if ending:
+                _end(asked(), done, checkpoints)
         checkpoints.wait()
     return state
 
@@ -151,24 +166,43 @@ def _line(done: int, steps: int, values: Mapping[str, float]) -> str:
     return said
 
 
-def _evaluate(evaluations: Sequence[Evaluation], state: State, done: int, writer: Writer) -> dict[str, float]:
-    """The numbers; pictures are written."""
-    numbers = {}
+def _evaluate(
+    evaluations: Sequence[Evaluation], state: State, done: int, writer: Writer, ended: Callable[[], bool]
+) -> bool:
+    """Write what they find. True if asked to end: then the rest of them is left out."""
     for evaluation in evaluations:
-        for name, value in evaluation(state).items():
-            if np.ndim(value) == 3:
-                writer.picture(done, name, value)
-            else:
-                numbers[name] = float(value)
-    return numbers
+        found = evaluation(state, ended)
+        pictures = {name: value for name, value in found.items() if np.ndim(value) == 3}
+        if numbers := {name: float(value) for name, value in found.items() if name not in pictures}:
+            writer.write(done, numbers)
+        for name, picture in pictures.items():
+            writer.picture(done, name, picture)
+        if ended():
+            return True
+    return False
 
 
-def _stop(state: State, stopped: int, metrics: Mapping[str, float], batch: str, checkpoints: Checkpoints) -> None:
-    """Save the last good state as one that goes on: with another config the same batch may do no harm."""
+def _stop(
+    state: State,
+    stopped: int,
+    each: Sequence[Mapping[str, float]],
+    done: int,
+    batch: str,
+    checkpoints: Checkpoints,
+    writer: Writer,
+) -> None:
+    """Save the last good state as one that goes on: with another config the same batch may do no harm.
+
+    Args:
+        each: the metrics of the steps up to `done`, since the last line.
+    """
+    good, bad = each[: stopped - done], each[stopped - done]
+    if good:
+        writer.write(stopped, means(good))
     going = jax.device_put(np.int32(GOING), state.stopped.sharding)
     checkpoints.save(stopped, dataclasses.replace(state, stopped=going))
     checkpoints.wait()
-    said = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    said = ", ".join(f"{name} {value:.4g}" for name, value in bad.items())
     raise TrainingStopped(
         f"step {stopped} was not finite: {said}. Its batch was {batch}. The state before it is saved as step {stopped}."
     )

@@ -1,6 +1,7 @@
 """AdamW after clipping, and its learning rate over time."""
 
 import dataclasses
+import math
 from typing import Literal
 
 import optax
@@ -35,8 +36,18 @@ class Optim:
                 f"the learning rate is to fall until step {self.steps}, and rises until {self.warmup}",
                 "Give optim.steps, later than optim.warmup",
             )
-        if min(self.learning_rate, self.clip, self.eps, self.b1, self.b2, self.weight_decay, self.warmup) < 0:
-            raise UserError(f"{self} cannot be", "Give numbers of 0 or more")
+        wanted = {
+            "learning_rate": 0 < self.learning_rate < math.inf,
+            "clip": self.clip > 0,
+            "eps": self.eps >= 0,
+            "b1": 0 <= self.b1 < 1,
+            "b2": 0 <= self.b2 < 1,
+            "weight_decay": self.weight_decay >= 0,
+            "warmup": self.warmup >= 0,
+        }
+        for name, fits in wanted.items():
+            if not fits:
+                raise UserError(f"optim.{name} is {getattr(self, name)}", "Give a positive number; b1, b2 less than 1")
 
     def schedule(self) -> optax.Schedule:
         """The learning rate at a step."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from vlogger_jax.core.errors import UserError
+
 log = logging.getLogger(__name__)
 
 REQUEST = "profile"
@@ -21,7 +23,15 @@ class Profile:
     """Begins and ends traces as steps go by; a context manager, since a trace must be ended to be written."""
 
     def __init__(self, folder: str | Path, planned: tuple[int, int] | None = None):
-        """Args: planned: the first step to trace, and how many."""
+        """Args: planned: the first step to trace, and how many.
+
+        Raises:
+            UserError: if there are no such steps.
+        """
+        if planned is not None and (planned[0] < 0 or planned[1] < 1):
+            raise UserError(
+                f"{planned[1]} steps from {planned[0]} on cannot be traced", "Give 1 or more, from 0 or later"
+            )
         self._folder = Path(folder)
         self._first, self._count = planned or (0, 0)
         self._until: int | None = None

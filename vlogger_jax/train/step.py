@@ -52,7 +52,9 @@ def make_step(
         average = ema.update(state.ema, trainable, state.step)
         metrics |= {"gradient_norm": optax.tree.norm(gradients), "learning_rate": rate(state.step)}
 
-        good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"]) & (state.stopped == GOING)
+        finite = [jnp.isfinite(metrics[name]) for name in ("loss", "gradient_norm")]
+        # Of the parameters one number: their norm.
+        good = jnp.all(jnp.stack([*finite, jnp.isfinite(optax.tree.norm(trainable))])) & (state.stopped == GOING)
         taken = State(state.step + 1, state.key, trainable, opt_state, average, state.stopped)
         stopped = dataclasses.replace(state, stopped=jnp.where(state.stopped == GOING, state.step, state.stopped))
         return jax.tree.map(lambda new, old: jnp.where(good, new, old), taken, stopped), metrics

@@ -1,7 +1,8 @@
-"""What happens to a training from outside: it hangs, or it is asked to end."""
+"""What happens to a training from outside: it hangs, it is asked to end, or another one wants its folder."""
 
 import contextlib
 import faulthandler
+import fcntl
 import logging
 import math
 import signal
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import jax
 
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.parallel import distributed
+from vlogger_jax.train.disk import unwritable
 
 log = logging.getLogger(__name__)
 
@@ -58,21 +61,22 @@ def hangs(folder: str | Path, after: float | int) -> Iterator[Callable[[], None]
             faulthandler.cancel_dump_traceback_later()
             ended.set()
             thread.join()
-    if not path.stat().st_size:
-        path.unlink()
+            if not path.stat().st_size:
+                path.unlink()
 
 
 @contextlib.contextmanager
-def ending() -> Iterator[Callable[[int], int]]:
-    """What this gives tells, after every step, which signal asked the training to end: SIGTERM, SIGINT, or 0 for none.
+def ending() -> Iterator[Callable[[], int]]:
+    """What this gives tells which signal asked the training to end: SIGTERM, SIGINT, or 0 for none.
 
-    The first such signal is noted, so that the running step ends and its state can be saved; a second SIGINT raises
-    KeyboardInterrupt at once. Of several processes a SIGTERM to any one ends all after the same step, and SIGINT is
-    what it usually is.
+    Ask after every step, and within whatever else takes long. The first such signal is noted, so that the running step
+    ends and its state can be saved; a second SIGINT raises KeyboardInterrupt at once. Of several processes, which must
+    ask equally often, a SIGTERM to any one is told to all when they have asked as many times; SIGINT is what it
+    usually is.
     """
     if jax.process_count() > 1:
         # JAX has caught SIGTERM since it was told of the other processes.
-        yield lambda step: signal.SIGTERM if distributed.preempted(step) else 0
+        yield _together()
         return
     asked = 0
 
@@ -85,7 +89,50 @@ def ending() -> Iterator[Callable[[int], int]]:
     ours = threading.current_thread() is threading.main_thread()
     usual = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT) if ours}
     try:
-        yield lambda step: asked
+        yield lambda: asked
     finally:
         for number, before in usual.items():
             signal.signal(number, before)
+
+
+def _together() -> Callable[[], int]:
+    """JAX agrees on a count that no process has reached, and tells each of them when it reaches that, once."""
+    count, told = 0, 0
+
+    def asked() -> int:
+        nonlocal count, told
+        if not told:
+            told = signal.SIGTERM if distributed.preempted(count) else 0
+            count += 1
+        return told
+
+    return asked
+
+
+@contextlib.contextmanager
+def alone(folder: str | Path) -> Iterator[None]:
+    """Within this, no other training is at work in `folder`, which is made where there is none.
+
+    The system holds the lock, `.lock`, and takes it back however the process ends. Of several processes the first asks.
+
+    Raises:
+        UserError: if another is at work there, or the folder cannot be written to.
+    """
+    if jax.process_index():
+        yield
+        return
+    path = Path(folder) / ".lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise unwritable(str(path), path.parent, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            said = f"another training is at work in {folder}"
+            raise UserError(said, "Wait until it ends, or choose another folder") from error
+        except OSError as error:  # some network disks have no locks
+            log.warning("whether another training is at work in %s cannot be told: %s", folder, error)
+        yield

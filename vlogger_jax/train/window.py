@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -42,13 +42,18 @@ class Window:
             self._compiled, self._begun, self._waited, self._timed = True, None, 0.0, 0
 
     def close(self, stopped: Int[Array, ""]) -> tuple[int, list[dict[str, float]], dict[str, float]]:
-        """What `stopped` is, the metrics of each step, and their means; the one fetch from the device."""
+        """What `stopped` is, the metrics of each step, and their means with times; the one fetch from the device."""
         number, steps = jax.device_get((stopped, self._metrics))
         now = time.perf_counter()
         steps = [{name: float(value) for name, value in each.items()} for each in steps]
-        means = {name: float(np.mean([each[name] for each in steps])) for name in steps[0]}
+        found = means(steps)
         if self._timed and self._begun is not None:
             spent = now - self._begun
-            means |= {"seconds": spent / self._timed, "data_wait": self._waited / spent}
+            found |= {"seconds": spent / self._timed, "data_wait": self._waited / spent}
         self._metrics, self._begun, self._waited, self._timed = [], None, 0.0, 0
-        return int(number), steps, means
+        return int(number), steps, found
+
+
+def means(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each metric, over some steps."""
+    return {name: float(np.mean([each[name] for each in steps])) for name in steps[0]}
