@@ -32,8 +32,8 @@ setup: $(READY) ## make the environment; every target below does so by itself
 demo: $(READY) ## a portrait says a sentence, by rule and paste: out/demo.mp4
 	@$(BIN)/python -m docs.figures.demo
 
-test: lint ## ruff and the quick tests (more for pytest: ARGS="-k camera")
-	@$(BIN)/python -m pytest $(ARGS)
+test: lint ## ruff and the quick tests, on all cores (more for pytest: ARGS="-k camera")
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-slow: $(READY) ## the long tests, the wheel in a fresh environment among them
 	@$(BIN)/python -m pytest -m "(slow or multihost or aot) and not parity and not gpu" $(ARGS)

@@ -44,6 +44,7 @@ EXTRAS = {
         "build>=1.2",
         "hypothesis>=6.100",
         "pytest>=8.3",
+        "pytest-xdist>=3.6",
         "ruff>=0.9",
         "setuptools>=77",
         "wheel>=0.45",
