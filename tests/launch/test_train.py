@@ -148,6 +148,7 @@ def test_a_folder_that_cannot_be_is_one_line(where, capsys):
     assert err.startswith("error: ") and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_after_a_stop_it_goes_on_with_another_optimizer(tmp_path, capsys):
     assert run(tmp_path, optim__learning_rate=1e30, optim__warmup=0, **BLIND) == EXIT_TRAINING_STOPPED
     assert "lower learning_rate" in capsys.readouterr().err
@@ -223,6 +224,7 @@ def test_samples_that_cannot_be(unbroken, tmp_path, capsys, more, said):
     assert not (tmp_path / "x.npz").exists()
 
 
+@pytest.mark.slow
 def test_the_step_of_a_training_compiles_once(tmp_path, caplog):
     with jax.log_compiles(), caplog.at_level(logging.WARNING, logger="jax"):
         assert run(tmp_path, mesh__context=2, train__steps=6, **BLIND) == EXIT_OK

@@ -177,6 +177,7 @@ def test_an_embedding_may_differ_from_frame_to_frame():
     assert np.abs(changed[:, 3] - network(params, x, embedding, causal)[:, 3]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_a_block_of_split_frames_is_the_same():
     network = block()
     function = lambda params, x, embedding: network(params, x, embedding, causal)  # noqa: E731

@@ -98,7 +98,7 @@ def test_statistics_are_each_frames_own():
     np.testing.assert_array_equal(network(params, jnp.asarray(x).at[:, 2].mul(7.0))[:, 3:], network(params, x)[:, 3:])
 
 
-@pytest.mark.parametrize("reach", [(1, 1), (2, 0)])
+@pytest.mark.parametrize("reach", [(1, 1), pytest.param((2, 0), marks=pytest.mark.slow)])
 def test_split_frames_see_their_neighbours(reach):
     network = Network(lambda rngs: TemporalResidual(4, *reach, rngs=rngs))
     sharded.assert_same_as_on_one_device(network, parameters(network), (normal(8, 16, 2, 4), FRAMES))

@@ -51,6 +51,7 @@ def test_the_contract(name):
     assert picture.shape[2:] == (3,)
 
 
+@pytest.mark.slow
 def test_in_bfloat16_the_loss_is_float32_and_next_to_the_same():
     made, data, draw = stage(config("ar1")), batch("ar1"), Draw.of(jax.random.key(1), BATCH)
     trainable = jax.tree.map(lambda leaf: leaf + 0.05, made.init(jax.random.key(0)).trainable)
@@ -85,9 +86,7 @@ def test_what_is_not_given_is_not_looked_at():
     np.testing.assert_array_equal(sample(params, {}, data, draw), sample(params, {}, other, draw))
 
 
-@pytest.mark.parametrize(
-    "remat", ["blocks", *(pytest.param(name, marks=pytest.mark.slow) for name in ("full", "dots"))]
-)
+@pytest.mark.parametrize("remat", [pytest.param(name, marks=pytest.mark.slow) for name in ("blocks", "full", "dots")])
 def test_remat_changes_no_number(remat):
     data, draw = batch("ar1"), Draw.of(jax.random.key(1), BATCH)
     plain, saving = (stage(config("ar1", model=dict(remat=name))) for name in ("none", remat))
