@@ -51,16 +51,6 @@ class LayerNorm(nnx.LayerNorm):
         return super().__call__(x).astype(x.dtype)
 
 
-class RMSNorm(nnx.RMSNorm):
-    """Mean square 1 along the last axis."""
-
-    def __init__(self, d: int, *, rngs: nnx.Rngs):
-        super().__init__(d, epsilon=_EPSILON, rngs=rngs)
-
-    def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
-        return super().__call__(x).astype(x.dtype)
-
-
 class Film(nnx.Module):
     """x (1 + scale) + shift, both linear in an embedding: ADM's "scale-shift norm", when x has just been normalised."""
 
