@@ -29,7 +29,7 @@ help: ## list the targets
 
 setup: $(READY) ## make the environment; every target below does so by itself
 
-demo: $(READY) ## a portrait says a sentence, by rule and paste: out/demo.mp4
+demo: $(READY) ## a portrait says a sentence: out/demo.mp4
 	@$(BIN)/python -m docs.figures.demo
 
 test: lint ## ruff and the quick tests, on all cores (more for pytest: ARGS="-k camera")

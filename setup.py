@@ -73,11 +73,12 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["vlogger_jax", "vlogger_jax.*"]),
     package_data={
-        "vlogger_jax": ["py.typed"],
+        "vlogger_jax": ["py.typed", "bundles/tiny/*"],
         "vlogger_jax.body": ["assets/*.npz", "assets/*.md", "assets/*.txt"],
     },
     include_package_data=False,
     install_requires=[
+        "array-record>=0.8",
         "av>=18",
         "flax>=0.12.8",
         "grain>=0.2.11",

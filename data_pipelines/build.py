@@ -132,6 +132,22 @@ def check(folder: Annotated[Path, typer.Argument(help="The folder of a data set,
     print("\n".join(_summary(folder, known)))
 
 
+@app.command()
+def deviations(
+    folder: Annotated[Path, typer.Argument(help="The folder of a data set, which holds manifest.json.")],
+    windows: Annotated[int, typer.Option(help="Windows of the training split to measure.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of which windows, and which references.")] = 0,
+) -> None:
+    """How far each part of motion goes: `model.deviations` of a motion config for this data set."""
+    from data_pipelines.deviations import measured
+    from data_pipelines.loaders import dataset
+
+    with console.progress() as begin:
+        data = dataset.open(folder)
+        found = measured(data.clips("train"), data.body, windows, seed, begin("measuring"))
+    print("deviations=dict(", *(f"    {name}={value:.2g}," for name, value in found.items()), "),", sep="\n")
+
+
 def _make(
     recipe: "Recipe",
     out: Path,

@@ -1,4 +1,4 @@
-"""A data set made from a recipe: clips finished, written by TFDS, checked off in the manifest.
+"""A data set made from a recipe: clips finished by any number of processes, written by one, checked off at last.
 
 Any moment is a good one to be killed in: what is finished is in the cache, the records of a config appear whole, and
 the manifest, which readers begin with, comes last.
@@ -16,14 +16,13 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-import tensorflow_datasets as tfds
-
-from data_pipelines import builders, cache, finish, manifest, running
+from data_pipelines import cache, finish, manifest, records, running
 from data_pipelines.avatars.splits import Split
 from data_pipelines.finish import Work
 from data_pipelines.manifest import File, Manifest, Part
 from data_pipelines.plan import Plan
 from data_pipelines.recipe import Job, Recipe
+from data_pipelines.records import Written
 from data_pipelines.running import Beam
 from vlogger_jax import __version__, console
 from vlogger_jax.core.errors import UserError
@@ -38,13 +37,10 @@ SIZES = (16, 1024)
 STORE = "cache"
 """In the folder of the data set: finished clips."""
 
-DOWNLOADS = "downloads"
-"""In the cache: TFDS wants such a folder, though there is nothing to download."""
-
-_WRITTEN = re.compile(r".*\.array_record-.*|dataset_info\.json|features\.json|LICENSE|.*\.split_info\.json")
+_WRITTEN = re.compile(r".*\.array_record-.*|dataset_info\.json|features\.json|LICENSE")
 
 DIARY = "build.log"
-"""In the folder of the data set: what TFDS, Beam and their processes said."""
+"""In the folder of the data set: what Beam and its processes said."""
 
 _PACKAGES = ("jax", "numpy", "scipy", "pillow", "tensorflow-datasets", "array_record", "apache-beam", "mediapipe")
 
@@ -121,21 +117,41 @@ def _made(
     for kind in missing:
         _clear(folder / kind)
     with console.progress() as begin:
-        with running.watched(_paths(work, every, None), begin("making clips")):
-            left = [job for job in every if work.cache.about(work.key(job, None)) is None]
-            running.for_all(partial(finish.clip, work), left, beam if len(left) > 1 else Beam())
+        _finish(work, every, None, beam, begin("making clips"))
         kept = _kept(work, jobs)
         made = known or _manifest(request, settings, {split: each.part for split, each in kept.items()})
         for kind, size in missing.items():
             usable = [job for each in kept.values() for job in each.jobs]
-            with running.watched(_paths(work, usable, size), begin(f"making {kind}")):
-                _write(request, work, size, kept, made, beam)
+            if size is not None:
+                _finish(work, usable, size, beam, begin(f"making {kind}"))
+            splits = {split: _written(request, size, each, made.origin(split)) for split, each in kept.items()}
+            records.write(work, size, folder, splits, begin(f"writing {kind}"))
             made = replace(made, configs={**made.configs, kind: _files(folder, kind, begin(f"checking {kind}"))})
             manifest.save(folder, made)
             if size is not None:
                 _forget(work, usable, size)
-    shutil.rmtree(work.store / DOWNLOADS, ignore_errors=True)
     return made
+
+
+def _finish(work: Work, jobs: Sequence[Job], size: int | None, beam: Beam, report: console.Report) -> None:
+    """Have made what of clips (None), or of their pictures, is not in the store.
+
+    Raises:
+        UserError: if it is not there then.
+    """
+
+    def missing() -> list[Job]:
+        return [job for job in jobs if work.cache.about(work.key(job, size)) is None]
+
+    left = missing()
+    make = partial(finish.clip, work) if size is None else partial(finish.frames, work, size=size)
+    with running.watched([work.cache.path(work.key(job, size)) for job in jobs], report):
+        running.for_all(make, left, beam if len(left) > 1 else Beam())
+    if left and missing():
+        raise UserError(
+            f"{len(missing())} clips that were made are not in {work.store}",
+            "Run again; workers on other machines need a folder that all of them share",
+        )
 
 
 def _forget(work: Work, jobs: Sequence[Job], size: int) -> None:
@@ -188,10 +204,6 @@ def _known(folder: Path, request: Request, settings: dict[str, Any]) -> Manifest
     return replace(known, configs=whole, plan=known.plan if pictures else request.plan)
 
 
-def _paths(work: Work, jobs: Sequence[Job], size: int | None) -> list[Path]:
-    return [work.cache.path(work.key(job, size)) for job in jobs]
-
-
 def _kept(work: Work, jobs: dict[Split, Sequence[Job]]) -> dict[Split, Kept]:
     """What can be used of each split; splits of which nothing can are left out.
 
@@ -201,8 +213,6 @@ def _kept(work: Work, jobs: dict[Split, Sequence[Job]]) -> dict[Split, Kept]:
     kept, reasons, owner = {}, Counter(), {}
     for split, of_split in jobs.items():
         found = [(job, work.cache.about(work.key(job, None))) for job in of_split]
-        if any(about is None for _, about in found):
-            raise UserError(f"clips that were made are not in {work.store}", "Give a folder that all workers share")
         usable = [(job, about) for job, about in found if "frames" in about]
         dropped = Counter(about["unusable"] for _, about in found if "frames" not in about)
         reasons += dropped
@@ -243,20 +253,11 @@ def _manifest(request: Request, settings: dict[str, Any], splits: dict[str, Part
     )
 
 
-def _write(request: Request, work: Work, size: int | None, kept: dict[Split, Kept], made: Manifest, beam: Beam) -> None:
-    """One config by TFDS, which makes what is not finished yet."""
-    jobs = {
-        split: builders.numbered(work, size, each.jobs, each.lengths, made.origin(split))
-        for split, each in kept.items()
-    }
-    fewest = min(len(of_split) for of_split in jobs.values())
-    most = max(len(of_split) for of_split in jobs.values())
-    shards = min(request.shards or -(-most // CLIPS_A_SHARD), fewest)
-    builder = builders.Records(work, size, jobs, beam.used, request.out)
-    builder.download_and_prepare(
-        download_dir=work.store / DOWNLOADS,
-        download_config=tfds.download.DownloadConfig(beam_options=beam.pipeline_options(), num_shards=shards),
-    )
+def _written(request: Request, size: int | None, kept: Kept, origin: str) -> Written:
+    """What the records of a split are to be."""
+    clips = len(kept.jobs)
+    counts = [1 if size is None else len(request.plan.chunks(length)) for length in kept.lengths]
+    return Written(kept.jobs, counts, origin, min(request.shards or -(-clips // CLIPS_A_SHARD), clips))
 
 
 def _files(folder: Path, kind: str, report: console.Report) -> dict[str, File]:

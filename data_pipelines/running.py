@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tensorflow_datasets as tfds
-
 from vlogger_jax import console
 from vlogger_jax.core.errors import UserError
 
@@ -109,7 +107,7 @@ def for_all(work: Callable[[Any], None], inputs: Sequence[Any], beam: Beam) -> N
 def surroundings(beam: Beam, diary: Path) -> Iterator[None]:
     """What workers inherit: where this checkout and compiled programs are, and that none takes the machine for itself.
 
-    Errors that the user can mend come out of it as UserError, wherever they were raised. What TFDS, Beam and other
+    Errors that the user can mend come out of it as UserError, wherever they were raised. What Beam and other
     processes say goes to the file `diary`.
     """
     known = dict(os.environ)
@@ -120,7 +118,6 @@ def surroundings(beam: Beam, diary: Path) -> Iterator[None]:
         if folder := console.cache_folder():
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
     logging.getLogger("absl").setLevel(logging.ERROR)
-    tfds.disable_progress_bar()
     try:
         with _written_to(diary), contextlib.redirect_stdout(io.StringIO()):
             if beam.used:

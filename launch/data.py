@@ -8,14 +8,19 @@ import ml_collections
 import numpy as np
 from jax.sharding import Mesh
 
-from data_pipelines.loaders import order
+from data_pipelines.loaders import dataset, order
+from data_pipelines.loaders.motion import Motions, MotionWindows
 from data_pipelines.loaders.order import Endless, Order, Reading, Stream
+from data_pipelines.loaders.overheard import Overheard
 from data_pipelines.loaders.samples import Sample
 from data_pipelines.loaders.toy import ToySamples
 from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.stage import Batch, Stage
 from vlogger_jax.core.typing import Int
+from vlogger_jax.metrics.gesture_autoencoder.stage import Data as GestureData
+from vlogger_jax.metrics.gesture_windows import FRAMES as WINDOW
+from vlogger_jax.motion.stage import Data
 from vlogger_jax.parallel import distributed
 from vlogger_jax.toy import truth
 
@@ -29,6 +34,11 @@ def stream(config: ml_collections.ConfigDict, split: str) -> Endless:
         UserError: if the stage has none.
     """
     match config.stage:
+        case "motion":
+            return _motions(from_mapping(Data, config.data, "config.data"), config.train.seed, split)
+        case "gesture_autoencoder":
+            data = from_mapping(GestureData, config.data, "config.data")
+            return _windows(data, Motions(WINDOW, WINDOW, remembered=data.remembered), config.train.seed, split)
         case "toy":
             # What is drawn has no splits but by seeds; these never meet.
             return Stream(
@@ -36,6 +46,23 @@ def stream(config: ml_collections.ConfigDict, split: str) -> Endless:
             )
         case other:
             raise UserError(f"nothing is known of data for the stage {other!r}", "Name another stage")
+
+
+def _motions(data: Data, seed: int, split: str) -> Endless:
+    training = split == "train"
+    windows = Motions(
+        shortest=data.shortest if training else data.frames,
+        longest=data.frames,
+        hearing=data.hearing,
+        overheard=from_mapping(Overheard, data.overheard or {}, "config.data.overheard") if training else Overheard(),
+        remembered=data.remembered,
+    )
+    return _windows(data, windows, seed, split)
+
+
+def _windows(data: Data | GestureData, windows: Motions, seed: int, split: str) -> Endless:
+    opened = dataset.open(data.folder)
+    return Stream(MotionWindows(opened.clips(split), opened.body, windows), seed, data.tolerated)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,12 +46,14 @@ def export(
         step=int(state.step),
         seed=made.train.seed,
         ema=made.train.ema,
+        base_of=kept.base_of,
         licence=licence,
         code=kept.parts[-1].code,
         versions=kept.parts[-1].versions,
     )
     params = Variables(trainable=state.ema, frozen=frozen)
-    stored = bundle.save(out, made.stage.name, params, training, dtype=dtype).stages[made.stage.name]
+    saved = bundle.save(out, made.stage.name, params, training, dtype=dtype, body=made.stage.body)
+    stored = saved.stages[made.stage.name]
     numbers, size = count(state.ema) + count(frozen), (out / stored.file).stat().st_size
     print(
         f"{out / stored.file}: {made.stage.name} of step {training.step}, {numbers:,} numbers as {dtype}, "

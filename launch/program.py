@@ -14,11 +14,12 @@ import ml_collections
 from jax.sharding import Mesh, NamedSharding
 
 from vlogger_jax import stages
+from vlogger_jax.bundle import Bundle
 from vlogger_jax.core import precision
 from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.errors import UserError
-from vlogger_jax.core.stage import Batch, Params, Stage
+from vlogger_jax.core.stage import Batch, Params, Stage, Variables
 from vlogger_jax.core.typing import Array
 from vlogger_jax.parallel import mesh as meshes
 from vlogger_jax.parallel import rules
@@ -173,6 +174,18 @@ def build(
         frozen=_at(frozen, places[1]),
         batch=batch,
     )
+
+
+def begun_from(base: Bundle, name: str, state: State, frozen: Params) -> tuple[State, Params]:
+    """A first state with the parameters, and their average, of a stage of a bundle.
+
+    Raises:
+        UserError: if it has no such stage, or one of other shapes.
+    """
+    fresh = Variables(state.trainable, frozen)
+    kept = base.params(name, jax.eval_shape(lambda: fresh))
+    trainable, frozen = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), kept, fresh)
+    return dataclasses.replace(state, trainable=trainable, ema=jax.tree.map(jnp.copy, trainable)), frozen
 
 
 def _at(shapes: Any, places: Any) -> Any:

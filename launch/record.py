@@ -55,10 +55,12 @@ class Record:
     Attributes:
         config: of the last part.
         parts: one after another.
+        base_of: sha256 of the file of the bundle's stage that it began from, if any.
     """
 
     config: dict[str, Any]
     parts: tuple[Part, ...]
+    base_of: str | None = None
 
     @property
     def settings(self) -> ml_collections.ConfigDict:
@@ -74,15 +76,21 @@ def code() -> str:
     return digest.hexdigest()
 
 
-def changes(workdir: Path, config: ml_collections.ConfigDict) -> dict[str, Any]:
+def changes(workdir: Path, config: ml_collections.ConfigDict, base_of: str | None = None) -> dict[str, Any]:
     """Values of `config` that were others when the training in `workdir` last went on; none if there is none.
 
+    Args:
+        base_of: what it is to begin from, if anything.
+
     Raises:
-        UserError: if one of them may not change: then the folder is another training's.
+        UserError: if one of them may not change, or it began from something else: the folder is another training's.
     """
     if not (workdir / NAME).exists():
         return {}
-    old, new = dict(_flat(read(workdir).config)), dict(_flat(json.loads(settings.as_json(config))))
+    before = read(workdir)
+    if base_of not in (None, before.base_of):
+        raise UserError(f"{workdir} was not begun from that bundle", "Leave it out, or begin in another --workdir")
+    old, new = dict(_flat(before.config)), dict(_flat(json.loads(settings.as_json(config))))
     found = {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
     for name in found:
         if not name.startswith(FREE):
@@ -91,8 +99,8 @@ def changes(workdir: Path, config: ml_collections.ConfigDict) -> dict[str, Any]:
     return found
 
 
-def write(workdir: Path, config: ml_collections.ConfigDict, step: int) -> None:
-    """Note that the training in `workdir` goes on from `step` with `config`.
+def write(workdir: Path, config: ml_collections.ConfigDict, step: int, base_of: str | None = None) -> None:
+    """Note that the training in `workdir` goes on from `step` with `config`, or begins from `base_of`.
 
     Raises:
         UserError: if the folder cannot be written to.
@@ -104,11 +112,17 @@ def write(workdir: Path, config: ml_collections.ConfigDict, step: int) -> None:
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         changed=changes(workdir, config),
     )
-    before = read(workdir).parts if (workdir / NAME).exists() else ()
-    record = Record(config=json.loads(settings.as_json(config)), parts=(*before, part))
+    before = read(workdir) if (workdir / NAME).exists() else Record(config={}, parts=(), base_of=base_of)
+    parts = (*before.parts, part)
+    record = Record(config=json.loads(settings.as_json(config)), parts=parts, base_of=before.base_of)
     text = json.dumps({"format": FORMAT, "version": VERSION, **dataclasses.asdict(record)}, indent=1)
     with atomic.replacing(workdir / NAME) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def base_of(workdir: Path) -> str | None:
+    """What the training in `workdir` began from; None if that is nothing, or there is no training."""
+    return read(workdir).base_of if (workdir / NAME).exists() else None
 
 
 def read(workdir: Path) -> Record:

@@ -133,8 +133,10 @@ def test_what_it_says_of_training():
             assert f" {inner:.{digits}f}; {outer:.{digits}f} " in row, (name, way)
 
 
-def test_links_of_the_page_on_training_exist():
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", TRAINING):
+@pytest.mark.parametrize("name", ["training", "motion", "data"])
+def test_links_and_commands_of_other_pages_exist(name):
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page):
         assert (ROOT / "docs" / target).exists(), target
-    for module in set(re.findall(r"python -m ([a-z_.]+)", TRAINING)):
+    for module in set(re.findall(r"python -m ([a-z_.]+)", page)):
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module

@@ -12,11 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.motion import made
 from vlogger_jax import stages
 from vlogger_jax.core import precision
 from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.functional import paths
 from vlogger_jax.core.stage import Batch, Params, Stage
+from vlogger_jax.motion import stage as motion_stage
 from vlogger_jax.parallel import mesh as meshes
 from vlogger_jax.parallel import rules
 from vlogger_jax.parallel.mesh import MeshConfig
@@ -52,15 +54,28 @@ def toy() -> Stage:
     return stages.build(SECTIONS)
 
 
-def batch(dtype: Any) -> Batch:
+@cache
+def motion() -> Stage:
+    """Sound that is heard ahead, motion that is averaged, and steps from frame to frame."""
+    sections = dict(lips=1.0, viseme=0.1, smooths=dict(arms=2.0))
+    sections |= dict(averaged={name: 0.5 * mass for name, mass in vars(made.MASS).items()})
+    config = made.config(frames=16, model=sections, diffusion=dict(drop=0.3, scales=(1.5,), steps=3))
+    lips = np.random.default_rng(3).standard_normal((7, 3, 8)).astype(np.float32)
+    return motion_stage.stage(config, lips)
+
+
+def batch(dtype: Any, stage: Stage) -> Batch:
+    if stage.name == "motion":
+        # A record of float64 cannot be made; all that follows is of the parameters' dtype.
+        return made.batch(stage.spec, BATCH, frames=16)
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((BATCH, *toy().spec["x"].shape)).cumsum(axis=1)
+    x = rng.standard_normal((BATCH, *stage.spec["x"].shape)).cumsum(axis=1)
     return {"x": jnp.asarray(x / 3, dtype), "label": jnp.zeros(BATCH, jnp.uint8)}
 
 
-def parameters(dtype: Any) -> Params:
+def parameters(dtype: Any, stage: Stage) -> Params:
     """None of them 0, as the ends of residual branches are at first."""
-    leaves, tree = jax.tree.flatten(toy().init(jax.random.key(1)).trainable)
+    leaves, tree = jax.tree.flatten(stage.init(jax.random.key(1)).trainable)
     rng = np.random.default_rng(2)
     return tree.unflatten(
         [jnp.asarray(np.asarray(leaf) + 0.1 * rng.standard_normal(leaf.shape), dtype) for leaf in leaves]
@@ -77,9 +92,9 @@ def on(shape: tuple[int, int, int] | None, compute: Callable[[], Any]) -> dict[s
     return {path: np.asarray(leaf) for path, leaf in paths(found).items()}
 
 
-def gradients(dtype: Any) -> Any:
+def gradients(dtype: Any, of: Callable[[], Stage] = toy) -> Any:
     """Loss, metrics and gradients of a batch."""
-    stage = toy()
+    stage = of()
     loss_fn = split(stage.loss_fn, stage.framed)
 
     @jax.jit
@@ -90,7 +105,7 @@ def gradients(dtype: Any) -> Any:
 
         return jax.value_and_grad(mean, has_aux=True)(params)
 
-    (loss, metrics), found = compute(parameters(dtype), batch(dtype))
+    (loss, metrics), found = compute(parameters(dtype, stage), batch(dtype, stage))
     return {"loss": loss, "metrics": metrics, "gradients": found}
 
 
@@ -105,7 +120,10 @@ def updated(accumulate: int) -> Any:
         np.arange(BATCH),
         accumulate,
     )
-    state, data = create(parameters(jnp.float64), optim.transform(), jax.random.key(4)), batch(jnp.float64)
+    state, data = (
+        create(parameters(jnp.float64, stage), optim.transform(), jax.random.key(4)),
+        batch(jnp.float64, stage),
+    )
     mesh, places = jax.sharding.get_mesh(), None
     if not mesh.empty:
         places = rules.place(state, Rules(smallest=32), mesh)
@@ -117,10 +135,10 @@ def updated(accumulate: int) -> Any:
     return {"trainable": state.trainable, "ema": state.ema, "metrics": metrics}
 
 
-def sampled() -> Any:
-    stage = toy()
+def sampled(of: Callable[[], Stage] = toy, dtype: Any = "float64") -> Any:
+    stage = of()
     sample = jax.jit(split(stage.sample, stage.framed, framed_result=True))
-    return sample(parameters(jnp.float64), {}, batch(jnp.float64), Draw.of(jax.random.key(5), BATCH))
+    return sample(parameters(dtype, stage), {}, batch(dtype, stage), Draw.of(jax.random.key(5), BATCH))
 
 
 def compare(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float) -> None:
@@ -148,6 +166,20 @@ SLOW = partial(pytest.param, marks=pytest.mark.slow)
 def test_loss_and_gradients_in_float64(shape):
     with jax.enable_x64(True):
         compare(on(shape, partial(gradients, "float64")), whole(gradients, "float64"), 1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(4, 1, 2), (1, 2, 4)], ids=str)
+def test_loss_and_gradients_of_motion(shape):
+    """To float32's rounding, which is what the noise and the truth are in."""
+    with jax.enable_x64(True):
+        compare(on(shape, partial(gradients, "float64", motion)), whole(gradients, "float64", motion), 1e-6)
+
+
+@pytest.mark.slow
+def test_samples_of_motion():
+    with jax.default_matmul_precision("highest"):
+        compare(on((2, 1, 4), partial(sampled, motion, "float32")), whole(sampled, motion, "float32"), 1e-4)
 
 
 @pytest.mark.parametrize("shape", list(map(SLOW, SHAPES)), ids=str)

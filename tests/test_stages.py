@@ -3,7 +3,7 @@
 import pytest
 from ml_collections import ConfigDict
 
-from configs import toy_mixture
+from configs import motion, toy_mixture
 from vlogger_jax import stages
 from vlogger_jax.core.errors import UserError
 
@@ -12,6 +12,15 @@ def test_a_config_makes_the_stage_it_names():
     made = stages.build(toy_mixture.get_config())
     assert made.name == "toy"
     assert set(made.spec) == {"x", "label"}
+
+
+def test_the_motion_stage_knows_the_lips_of_its_body():
+    config = motion.get_config().to_dict()
+    made = stages.build(config)
+    assert made.name == "motion"
+    assert made.spec["expression"].shape == (96, 52)
+    with pytest.raises(UserError, match=r"config.model.body is 'smplx-0'. Name the body that there is, 'default-v1'"):
+        stages.build({**config, "model": {**config["model"], "body": "smplx-0"}})
 
 
 @pytest.mark.parametrize("form", [ConfigDict.to_dict, lambda config: config])
@@ -35,5 +44,5 @@ def test_unknown_sections_and_stages_are_refused():
     config = toy_mixture.get_config().to_dict()
     with pytest.raises(UserError, match="unknown key 'sampling'"):
         stages.build({**config, "sampling": {}})
-    with pytest.raises(UserError, match=r"no stage named 'text'. Name one of toy"):
+    with pytest.raises(UserError, match=r"no stage named 'text'. Name one of gesture_autoencoder, motion, toy"):
         stages.build({**config, "stage": "text"})

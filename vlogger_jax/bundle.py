@@ -92,6 +92,17 @@ class Bundle:
     stages: dict[str, Stored]
     body: str | None = None
 
+    def stored(self, stage: str) -> Stored:
+        """What is known of a stage.
+
+        Raises:
+            UserError: if there is no such stage.
+        """
+        if stage not in self.stages:
+            what = f"{self.folder} has no stage {stage!r}"
+            raise UserError(what, f"It has {', '.join(sorted(self.stages)) or 'none'}; export it with launch.export")
+        return self.stages[stage]
+
     def params(self, stage: str, shapes: Any) -> Any:
         """The parameters of a stage, numpy arrays in a tree like `shapes` and in its dtypes.
 
@@ -102,10 +113,7 @@ class Bundle:
             UserError: if there is no such stage, its file is missing, damaged or another than was written, or it does
                 not hold exactly these parameters in these shapes.
         """
-        if stage not in self.stages:
-            what = f"{self.folder} has no stage {stage!r}"
-            raise UserError(what, f"It has {', '.join(sorted(self.stages)) or 'none'}; export it with launch.export")
-        stored = self.stages[stage]
+        stored = self.stored(stage)
         path = self.folder / stored.file
         arrays = _read(path, stored.sha256)
         wanted = paths(shapes)

@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
+from vlogger_jax.body import lips, model_file
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.stage import Stage
+from vlogger_jax.metrics.gesture_autoencoder.stage import stage as gesture_autoencoder
+from vlogger_jax.motion.stage import stage as motion
 from vlogger_jax.toy.stage import stage as toy
 
-STAGES = ("toy",)
+STAGES = ("gesture_autoencoder", "motion", "toy")
 SECTIONS = ("data", "model", "diffusion", "optim", "train", "eval", "mesh")
 
 
@@ -26,7 +30,18 @@ def build(config: Mapping[str, Any] | ConfigDict) -> Stage:
     if unknown := [key for key in config if key not in keys]:
         raise UserError(f"the config has the unknown key {unknown[0]!r}", f"Known keys: {', '.join(keys)}")
     match config["stage"]:
+        case "gesture_autoencoder":
+            return gesture_autoencoder(config)
+        case "motion":
+            return motion(config, _lips(config["model"].get("body")))
         case "toy":
             return toy(config)
         case other:
             raise UserError(f"there is no stage named {other!r}", f"Name one of {', '.join(STAGES)}")
+
+
+def _lips(body: Any) -> np.ndarray:
+    model = model_file.default()
+    if body != model.name:
+        raise UserError(f"config.model.body is {body!r}", f"Name the body that there is, {model.name!r}")
+    return lips.directions(model)

@@ -6,10 +6,10 @@ import numpy as np
 
 from data_pipelines.avatars.acting import arms, eyes, face, head, lips, rhythm, seal, snapshot, torso
 from data_pipelines.avatars.acting.arkit import column
-from data_pipelines.avatars.mouth import Mouth
 from data_pipelines.avatars.style import Style
 from vlogger_jax.audio.speech import Phoneme
 from vlogger_jax.body import smplx
+from vlogger_jax.body.mouth import Mouth
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.records import Motion
 from vlogger_jax.core.typing import Array, Float

@@ -1,8 +1,9 @@
-"""`make demo`: a portrait says a sentence, by rule and paste, as a video with sound in out/demo.mp4.
+"""`make demo`: a portrait says a sentence, as a video with sound in out/demo.mp4.
 
-Nothing here is learned: the lips follow the sounds of the sentence by rule, and the picture is cut and pasted to follow
-the body. It is the baseline that the networks have to beat. Run `python -m docs.figures.demo --help` for a picture and
-words of your own. The default portrait is Eileen Collins, by NASA, in the public domain, from scikit-image.
+The motion network that comes with the package hears the sentence and moves face, head and torso. The picture is then
+cut and pasted to follow the body, which is the baseline that the video networks have to beat. Run
+`python -m docs.figures.demo --help` for a picture and words of your own. The default portrait is Eileen
+Collins, by NASA, in the public domain, from scikit-image.
 """
 
 import importlib.util
@@ -14,10 +15,11 @@ from typing import Annotated, NamedTuple
 
 import jax
 import numpy as np
+import soxr
 import typer
 
-from data_pipelines.avatars import act, style
-from vlogger_jax import console, control_video, fitting
+from vlogger_jax import console, control_video, fitting, moving
+from vlogger_jax.audio import mel
 from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.audio.speech import Phoneme, Speech, Voice
 from vlogger_jax.body import model_file, smplx
@@ -29,7 +31,7 @@ from vlogger_jax.core.typing import UInt8
 from vlogger_jax.fit import landmarks as marks
 from vlogger_jax.fit import solve
 from vlogger_jax.media import video_writer
-from vlogger_jax.motion.retarget import Strength, retarget
+from vlogger_jax.motion.manner import Manner, Strength
 
 OUT = Path("out/demo.mp4")
 
@@ -42,7 +44,7 @@ WINDOW = 8
 
 TEXT = "Hello! Nobody filmed this. One picture, one sentence, and my lips follow every sound."
 
-STRENGTH = Strength(head=0.7, torso=0.25, arms=0.0, hands=0.0)
+MANNER = Manner(strength=Strength(head=0.8, torso=0.4, arms=0.0, hands=0.0))
 """Paste can turn a head a little; arms that the picture hides it cannot raise."""
 
 REST_S = 0.6
@@ -53,10 +55,15 @@ LANDMARKS = Path(__file__).with_name("demo_landmarks.npz")
 
 
 class Person(NamedTuple):
-    """A portrait, fitted and cut to its square of `SIZE` pixels."""
+    """A portrait, fitted and cut to its square of `SIZE` pixels.
+
+    Attributes:
+        visible: how much of torso, left hand and right hand it shows.
+    """
 
     model: BodyModel
     portrait: control_video.Framed
+    visible: tuple[float, float, float]
 
 
 def find(image: Path | None, begin: Callable[[str], console.Report]) -> Person:
@@ -81,7 +88,8 @@ def find(image: Path | None, begin: Callable[[str], console.Report]) -> Person:
         found = marks.detect([picture], FPS)
     report(1.0)
     fit = solve.fit(model, found, focal=focal, report=begin("fitting the body"))
-    return Person(model, control_video.frame(model, fit, picture, SIZE))
+    seen = (fit.quality.torso, fit.quality.left_hand, fit.quality.right_hand)
+    return Person(model, control_video.frame(model, fit, picture, SIZE), tuple(float(part[0]) for part in seen))
 
 
 def say(text: str, voice: Voice) -> Speech:
@@ -97,13 +105,12 @@ def say(text: str, voice: Voice) -> Speech:
     )
 
 
-def move(person: Person, speech: Speech, seed: int) -> Motion:
-    """How the person of the portrait says it."""
-    rng, reference = np.random.default_rng(seed), person.portrait.motion
-    manner = style.sample(rng)
-    frames = max(1, round(len(speech.waveform) / speech.rate * FPS))
-    motion = act.perform(person.model, reference.betas, speech.phonemes, manner, rng, frames, FPS)
-    return retarget(motion, act.neutral(person.model, reference.betas, manner), reference, STRENGTH)
+def move(person: Person, speech: Speech, seed: int, models: Path | None = None) -> Motion:
+    """How the person of the portrait says it, by M."""
+    performer, reference = moving.performer(models), person.portrait.motion
+    sound = soxr.resample(speech.waveform, speech.rate, mel.RATE)
+    take = moving.take(person.model, reference, person.visible, seed=seed, manner=MANNER)
+    return jax.tree.map(lambda array: array[0], performer.perform(sound, reference, take))
 
 
 def paste(person: Person, motion: Motion) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -136,9 +143,10 @@ def main(
     text: Annotated[str, typer.Option(help="What to say.")] = TEXT,
     voice: Annotated[str, typer.Option(help="Who says it: a voice of espeak-ng.")] = "en-us",
     seed: Annotated[int, typer.Option(min=0, help="Of the head's and the eyes' motion.")] = 0,
+    models: Annotated[Path | None, typer.Option(help="A bundle; by default the one of the package.")] = None,
     out: Annotated[Path, typer.Option(help="Where to write the video, .mp4.")] = OUT,
 ) -> None:
-    """A portrait says a sentence, by rule and paste."""
+    """A portrait says a sentence: moved by the motion network, pasted."""
     fitting.check_suffix("--out", out, (".mp4",))
     fitting.check_apart({"--out": out}, {"--image": image})
     seconds, begun = {}, time.perf_counter()
@@ -154,7 +162,7 @@ def main(
         done("speech")
         person = find(image, begin)
         done("fit")
-        motion = move(person, speech, seed)
+        motion = move(person, speech, seed, models)
         done("motion")
         report, count = begin("pasting"), len(motion.transl)
         with video_writer.Writer(out, fps=FPS, waveform=speech.waveform, rate=speech.rate) as writer:

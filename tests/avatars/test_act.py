@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from data_pipelines.avatars import act, style
-from data_pipelines.avatars.mouth import Mouth
 from tests.avatars import test_acting_truth as truth
 from tests.avatars.acted import babble, betas, said
 from vlogger_jax.body import model_file, names, smplx
+from vlogger_jax.body.mouth import Mouth
 from vlogger_jax.core.records import Motion
 
 FPS = 24.0

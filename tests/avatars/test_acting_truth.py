@@ -19,11 +19,11 @@ from scipy import signal
 
 from data_pipelines.avatars import act, framing, identity, style, track
 from data_pipelines.avatars.acting import clearance, visemes
-from data_pipelines.avatars.mouth import Mouth
 from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.audio.speech import Engine, Phoneme
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, smplx
+from vlogger_jax.body.mouth import Mouth
 from vlogger_jax.core.records import Motion
 from vlogger_jax.fit import points
 

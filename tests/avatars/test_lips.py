@@ -9,9 +9,9 @@ from data_pipelines.avatars import style
 from data_pipelines.avatars.acting import lips, rhythm, seal
 from data_pipelines.avatars.acting.arkit import column, columns
 from data_pipelines.avatars.acting.visemes import CHANNELS
-from data_pipelines.avatars.mouth import Mouth
 from tests.avatars.acted import betas, said
 from vlogger_jax.body import model_file, names, smplx
+from vlogger_jax.body.mouth import Mouth
 
 FPS = 24.0
 STYLE = dataclasses.replace(style.sample(np.random.default_rng(0)).lips, jaw=1.0, jitter=0.0, skew=0.0)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from data_pipelines.avatars.acting import visemes
-from data_pipelines.avatars.acting.visemes import BITTEN, CHANNELS, CLOSED, FREE, TEETH
+from data_pipelines.avatars.acting.visemes import BITTEN, CHANNELS, CLOSED, FREE, NAMES, TEETH
+from vlogger_jax.audio.speech import Phoneme
 
 # What espeak-ng 1.52 wrote for one text in each of its 151 languages.
 ESPEAK = Path(__file__).with_name("espeak_phonemes.txt").read_text(encoding="utf-8").split()
@@ -79,3 +80,60 @@ def test_what_is_unknown_is_a_middle_vowel():
     assert found == visemes.of("ə")[0] and found.vowel
     assert visemes.of("") == (visemes.REST,)
     assert np.all(np.array(visemes.REST.target) == 0)
+
+
+def seen(ipa):
+    return [NAMES[number] for number in visemes.classes(ipa)]
+
+
+@pytest.mark.parametrize("ipa", ESPEAK)
+def test_every_phoneme_of_espeak_has_a_class_for_each_of_its_parts(ipa):
+    found, shown = visemes.classes(ipa), visemes.of(ipa)
+    assert len(found) == len(shown) and 0 not in found
+    closures = {CLOSED: "bilabial", BITTEN: "labiodental"}
+    for name, viseme in zip(seen(ipa), shown, strict=True):
+        assert closures.get(viseme.constraint, name) == name
+        assert (name in NAMES[11:]) == viseme.vowel
+        assert viseme.constraint != TEETH or name in ("sibilant", "hushing")
+
+
+def test_every_class_is_met():
+    assert {name for ipa in ["", *ESPEAK] for name in seen(ipa)} == set(NAMES)
+    assert len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("ipa", "names"),
+    [
+        ("", ["silence"]),
+        ("p", ["bilabial"]),
+        ("v", ["labiodental"]),
+        ("θ", ["dental"]),
+        ("l", ["alveolar"]),
+        ("ɕ", ["hushing"]),
+        ("h", ["back"]),
+        ("w", ["rounded glide"]),
+        ("β", ["rounded glide"]),
+        ("tʃ", ["alveolar", "hushing"]),
+        ("t͡s", ["alveolar", "sibilant"]),
+        ("ʧ", ["alveolar", "hushing"]),
+        ("p͡f", ["bilabial", "labiodental"]),
+        ("aɪ", ["open", "close"]),
+        ("aː", ["open"]),
+        ("ɔʏ", ["rounded open", "rounded close"]),
+        ("ə", ["middle"]),
+        ("ɚ", ["rounded close"]),
+        ("ɝ", ["rounded close"]),
+        ("♫", ["middle"]),
+    ],
+)
+def test_classes_are_what_phonetics_says(ipa, names):
+    assert seen(ipa) == names
+
+
+def test_parts_of_a_phoneme_share_its_time():
+    starts, shown = visemes.track((Phoneme("", 0.0, 0.5), Phoneme("tʃ", 0.5, 0.7), Phoneme("ɔʏ", 0.7, 1.1, 1)))
+    np.testing.assert_allclose(starts, [0.0, 0.5, 0.6, 0.7, 0.9])
+    names = ["silence", "alveolar", "hushing", "rounded open", "rounded close"]
+    assert [NAMES[number] for number in shown] == names and shown.dtype == np.uint8
+    assert [len(each) for each in visemes.track(())] == [0, 0]

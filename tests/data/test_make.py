@@ -1,7 +1,6 @@
 """Data sets made whole: killed and gone on with, by any number of workers, and refused when they cannot be."""
 
 import dataclasses
-import itertools
 import json
 import shutil
 import subprocess
@@ -12,7 +11,9 @@ from pathlib import Path
 import pytest
 import tensorflow_datasets as tfds
 
-from data_pipelines import build, features, manifest, running, schema
+from data_pipelines import build, features, finish, manifest, running, schema
+from data_pipelines import records as writing
+from data_pipelines.finish import Work
 from data_pipelines.make import STORE, Request, make
 from data_pipelines.plan import Plan
 from data_pipelines.running import Beam
@@ -109,22 +110,114 @@ def test_killed_and_run_again_it_makes_the_same_and_nothing_twice(tmp_path, unbr
 
 @pytest.mark.slow
 def test_two_workers_make_the_same(tmp_path, unbroken):
-    """The same examples in the same order; Beam may begin a new file one example earlier."""
     code, error = run(tmp_path, 2)
     assert code == 0, error
     assert set(notes(tmp_path).values()) == {1}
-    known = manifest.load(tmp_path / "small")
-    assert known.splits == manifest.load(unbroken).splits
-    for kind, split in itertools.product(known.configs, COUNTS):
-        ours, theirs = (raw(folder, kind, split) for folder in (tmp_path / "small", unbroken))
-        assert ours == theirs, (kind, split)
+    assert manifest.load(tmp_path / "small").splits == manifest.load(unbroken).splits
+    assert records(tmp_path / "small") == records(unbroken)
 
 
-def raw(folder, kind, split):
-    """The serialised examples of a split, in order."""
-    builder = tfds.builder_from_directory(folder / kind / schema.VERSION)
-    found = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
-    return [bytes(found[i]) for i in range(len(found))]
+@pytest.mark.parametrize("mode", ["in_memory", pytest.param("multi_threading", marks=pytest.mark.slow)])
+def test_so_do_other_runners(tmp_path, unbroken, mode):
+    make(request(tmp_path), Beam(1, f"--runner=DirectRunner --direct_running_mode={mode}"))
+    assert set(notes(tmp_path).values()) == {1}
+    assert records(tmp_path / "small") == records(unbroken)
+
+
+def test_readers_of_tfds_are_told_all_they_need(unbroken):
+    info = tfds.builder_from_directory(unbroken / "clips" / schema.VERSION).info
+    assert info.full_name == f"small/clips/{schema.VERSION}" and info.redistribution_info.license == "CC0-1.0"
+    assert info.file_format is tfds.core.FileFormat.ARRAY_RECORD and info.disable_shuffling
+    assert {name: split.shard_lengths for name, split in info.splits.items()} == {"train": [2, 3], "test": [1, 1]}
+    assert info.splits["train"].num_bytes > 5 * 2 * 16000 * 20 / 24, "at least the sound"
+
+
+@pytest.mark.parametrize(("shards", "files"), [(1, (1, 1)), (4, (4, 2)), (None, (1, 1))])
+def test_every_split_has_as_many_files_as_are_wanted_and_has_clips_for(tmp_path, unbroken, shards, files):
+    folder, _ = make(dataclasses.replace(request(tmp_path, sizes=()), shards=shards), Beam())
+    found = [len(list(folder.rglob(f"*-{split}.array_record-*"))) for split in ("train", "test")]
+    assert tuple(found) == files
+    for split, count in COUNTS.items():
+        clips = features.read(folder, "clips", split)
+        assert [schema.clip_of(clips[i]).clip for i in range(len(clips))] == list(range(count))
+
+
+class Spied(writing.ArrayRecordWriter):
+    """Counts what it is given, of which it loses one, or at which it is interrupted."""
+
+    given, lost, interrupted = 0, -1, -1
+
+    def write(self, record):
+        Spied.given += 1
+        if Spied.given == Spied.interrupted:
+            raise KeyboardInterrupt
+        if Spied.given != Spied.lost:
+            super().write(record)
+
+
+@pytest.fixture
+def spied(monkeypatch):
+    monkeypatch.setattr(writing, "ArrayRecordWriter", Spied)
+    for name in ("given", "lost", "interrupted"):
+        monkeypatch.setattr(Spied, name, getattr(Spied, name))
+    return Spied
+
+
+def test_a_clip_is_written_before_the_next_one_is_read(tmp_path, spied, monkeypatch):
+    """However much there is, memory holds one of it."""
+    make(request(tmp_path, sizes=()), Beam())
+    work = Work(request(tmp_path).recipe, request(tmp_path).recipe.settings(), PLAN, tmp_path / "small" / STORE)
+    jobs, read, clip = request(tmp_path).recipe.jobs()["train"], [], finish.clip
+    monkeypatch.setattr(finish, "clip", lambda work, job: read.append(spied.given) or clip(work, job))
+    spied.given = 0
+    splits = {"train": writing.Written(jobs, [1] * 5, "here/train", 2)}
+    told = []
+    writing.write(work, None, tmp_path / "again", splits, told.append)
+    assert read == [0, 1, 2, 3, 4] and told == [0.2, 0.4, 0.6, 0.8, 1.0]
+
+
+@pytest.mark.parametrize(("lost", "what"), [(1, "holds 1 examples, not 2"), (5, "holds 2 examples, not 3")])
+def test_a_record_that_is_lost_is_no_data_set(tmp_path, unbroken, spied, lost, what):
+    spied.lost = lost
+    with pytest.raises(UserError, match=what):
+        make(request(tmp_path), Beam())
+    assert not (tmp_path / "small" / manifest.NAME).exists()
+    make(request(tmp_path), Beam())
+    assert records(tmp_path / "small") == records(unbroken)
+
+
+@pytest.mark.parametrize("interrupted", [4, 9])
+def test_interrupted_while_writing_it_goes_on(tmp_path, unbroken, spied, interrupted):
+    """In the first config, and in the second."""
+    spied.interrupted = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        make(request(tmp_path), Beam())
+    make(request(tmp_path), Beam())
+    assert set(notes(tmp_path).values()) == {1}
+    assert records(tmp_path / "small") == records(unbroken)
+
+
+def test_a_finished_clip_without_its_examples_is_no_data_set(tmp_path):
+    folder, _ = make(request(tmp_path, sizes=()), Beam())
+    shutil.rmtree(folder / "clips")
+    recipe = request(tmp_path).recipe
+    work = Work(recipe, recipe.settings(), PLAN, folder / STORE)
+    key = work.key(recipe.jobs()["train"][3], None)
+    work.cache.put(key, (), work.cache.about(key))
+    with pytest.raises(UserError, match=r"has 0 examples, not 1\. Remove it"):
+        make(request(tmp_path), Beam())
+    assert not list(folder.rglob("*/dataset_info.json"))
+
+
+@pytest.mark.parametrize("sizes", [(), (16,)])
+def test_clips_that_nobody_made_are_missed(tmp_path, monkeypatch, sizes):
+    """As Beam may lose them, or workers that write into a folder of their own."""
+    make(request(tmp_path, sizes=(), counts={"train": 1}), Beam())
+    for_all = running.for_all
+    monkeypatch.setattr(running, "for_all", lambda work, inputs, beam: for_all(work, inputs[1:], beam))
+    counts = {"train": 1 if sizes else 2}
+    with pytest.raises(UserError, match="1 clips that were made are not in"):
+        make(request(tmp_path / ("" if sizes else "other"), sizes=sizes, counts=counts), Beam())
 
 
 def test_an_unusable_clip_is_left_out_and_counted(tmp_path):

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.diffusion import times
 from vlogger_jax.diffusion.objective import Objective, mean
 from vlogger_jax.diffusion.prediction import X0, Eps, V
 from vlogger_jax.diffusion.process import corrupt, from_left, level_at
 from vlogger_jax.diffusion.schedule import Cosine, Linear
-from vlogger_jax.diffusion.weighting import MinSnr, Sigmoid, Uniform
+from vlogger_jax.diffusion.weighting import MinSnr, Sigmoid, TruncatedSnr, Uniform
 
 KINDS = [Eps(), X0(), V()]
-WEIGHTINGS = [Uniform(Eps()), Uniform(X0()), Uniform(V()), MinSnr(), Sigmoid(-1.5)]
+WEIGHTINGS = [Uniform(Eps()), Uniform(X0()), Uniform(V()), MinSnr(), TruncatedSnr(), Sigmoid(-1.5)]
 T = jnp.array([0.1, 0.5, 0.9])
 
 
@@ -68,6 +69,15 @@ def test_one_weighting_is_one_loss_whatever_is_predicted(weighting):
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_uniform_weights_are_one_for_their_own_kind(kind):
     np.testing.assert_array_equal(Objective(Linear(), kind, Uniform(kind)).weight(T), 1)
+
+
+def test_truncated_snr_is_snr_between_its_ends():
+    logsnr = jnp.log(jnp.array([0.001, 0.5, 1.0, 3.0, 8.0, 1e4]))
+    found = jnp.exp(TruncatedSnr(0.5, 8.0).log_weight(logsnr))
+    np.testing.assert_allclose(found, [0.5, 0.5, 1.0, 3.0, 8.0, 8.0], rtol=1e-5)
+    for low, high in ((0.0, 1.0), (2.0, 1.0)):
+        with pytest.raises(UserError, match="truncated_snr"):
+            TruncatedSnr(low, high)
 
 
 @settings(max_examples=30)

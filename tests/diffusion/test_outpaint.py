@@ -12,7 +12,7 @@ from vlogger_jax.diffusion import grid, table
 from vlogger_jax.diffusion.denoise import Denoised
 from vlogger_jax.diffusion.outpaint import Replacement, draw_levels, loss_weight, prepare
 from vlogger_jax.diffusion.sampler import sample
-from vlogger_jax.diffusion.schedule import Cosine, Linear
+from vlogger_jax.diffusion.schedule import Cosine, Linear, level
 from vlogger_jax.diffusion.stepper import Ddim, Ddpm, DpmSolver2M
 
 KEY = jax.random.key(0)
@@ -187,6 +187,27 @@ def test_known_parts_come_out_exactly_and_the_rest_is_generated(stepper):
     np.testing.assert_array_equal(found[:, :, 1:3], known[:, :, 1:3])
     assert (found[:, :, 0] != known[:, :, 0]).all()
     assert jnp.isfinite(found).all()
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_known_parts_may_come_out_as_the_network_would_have_them(clean):
+    """The last step leads from what the noising process makes of the truth there; the rest is the same to the bit."""
+    known, noise = (jnp.asarray(rows, jnp.float32) for rows in np.random.default_rng(0).standard_normal((2, 2, 6)))
+    mask = jnp.broadcast_to(jnp.arange(6) < 4, (2, 6))
+    path = grid.uniform_time(Linear(), 3)
+    path, network = path.to_clean() if clean else path, gaussians.exact(Linear())
+    exact, left = (
+        np.asarray(sampled(network, path, Replacement(Ddim(), known, mask, noise, exact), noise))
+        for exact in (True, False)
+    )
+    np.testing.assert_array_equal(left[:, 4:], exact[:, 4:])
+    (alpha, sigma), (to_alpha, to_sigma) = (level(logsnr[-1:]) for logsnr in (path.start, path.stop))
+    # DDIM goes on with the noise that it finds in what is denoised.
+    x = alpha * known + sigma * noise
+    x0 = network(x, jnp.full(2, path.time[-1])).x0
+    wanted = to_alpha * x0 + to_sigma * (x - alpha * x0) / sigma
+    np.testing.assert_allclose(left[:, :4], wanted[:, :4], atol=1e-4)
+    assert np.abs(left[:, :4] - exact[:, :4]).min() > 1e-3
 
 
 def test_the_network_sees_the_known_part_as_noisy_as_the_rest():

@@ -15,6 +15,7 @@ from vlogger_jax.train.checkpoint import Checkpoints
 
 CONFIG = "configs/toy_ar1.py:size=tiny"
 STEPS = (4, 8)
+BASE = "ab" * 32
 
 
 def after(made: program.Program, step: int):
@@ -33,7 +34,7 @@ def workdir(tmp_path_factory) -> Path:
     made = program.build(given)
     assert made.mesh.size == 8
     folder.mkdir()
-    record.write(folder, given, 0)
+    record.write(folder, given, 0, BASE)
     checkpoints = Checkpoints(folder / "checkpoints")
     with jax.set_mesh(made.mesh):
         for step in STEPS:
@@ -63,7 +64,7 @@ def test_a_training_becomes_a_bundle(workdir, tmp_path, capsys):
         kept.parts[-1].versions,
     )
     assert training.config["mesh"]["context"] == 2
-    assert stored.dtype == "float16"
+    assert stored.dtype == "float16" and training.base_of == kept.base_of == BASE
     leaf = jax.tree.leaves(exported(folder))[0]
     assert leaf.dtype == np.float32 and np.all(leaf == np.float16(4.1))
     assert "licence not stated" in capsys.readouterr().out

@@ -55,6 +55,25 @@ def test_a_folder_is_of_one_training(tmp_path):
         record.changes(tmp_path, settings.load("configs/toy_mixture.py"))
 
 
+def test_a_folder_is_of_one_beginning(tmp_path):
+    config, one, other = settings.load(AR1), "1" * 64, "2" * 64
+    assert record.base_of(tmp_path) is None
+    assert record.changes(tmp_path, config, one) == {}
+    record.write(tmp_path, config, 0, one)
+    # The same command goes on, and so does one that does not say it again.
+    for base_of in (one, None):
+        assert record.changes(tmp_path, config, base_of) == {}
+        record.write(tmp_path, config, 70, base_of)
+        assert record.read(tmp_path).base_of == record.base_of(tmp_path) == one
+    with pytest.raises(UserError, match=r"was not begun from that bundle. Leave it out, or begin in another --workdir"):
+        record.changes(tmp_path, config, other)
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    record.write(fresh, config, 0)
+    with pytest.raises(UserError, match="was not begun from that bundle"):
+        record.changes(fresh, config, one)
+
+
 CONFIGS = {
     "1 / 0": "cannot be read: ZeroDivisionError",
     "import nothing_of_that_name": "cannot be read: ModuleNotFoundError",

@@ -49,6 +49,7 @@ class Stage:
         sample: (trainable, frozen, batch, draw) -> samples [b, ...], conditioned on what the batch holds.
         sampled_frames: whether samples are [b, t, ...].
         picture: (batch, samples), as numpy -> uint8 [h, w, 3], for people to look at.
+        body: the body that it knows (`Motion.body`); None: it knows of none.
     """
 
     name: str
@@ -59,3 +60,4 @@ class Stage:
     sample: Callable[[Params, Params, Batch, Draw], Float[Array, "b *d"]]
     sampled_frames: bool = True
     picture: Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray] | None = None
+    body: str | None = None

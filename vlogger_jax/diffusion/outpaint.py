@@ -79,12 +79,15 @@ class Replacement:
         mask: True where it is known; broadcast from the left, and where its size is 1.
         noise: the noise to use at every step, for steppers that are `deterministic` (that which sampling starts from);
             None takes that of each step.
+        exact: whether the known part is put in place after the last step, too; if not, it comes back as the network
+            would have it, so that a join can be made smooth.
     """
 
     stepper: Stepper
     known: Float[Array, "b *d"]
     mask: Bool[Array, "b *m"]
     noise: Float[Array, "b *d"] | None = None
+    exact: bool = True
 
     @property
     def deterministic(self) -> bool:
@@ -101,4 +104,5 @@ class Replacement:
         alpha, sigma = level(step.stop)
         # A number of x is either the stepper's or known, so that the same noise serves both.
         known = alpha * self.known + sigma * (noise if self.noise is None else self.noise)
-        return jnp.where(from_left(self.mask, x), known, x), memory
+        replaced = from_left(self.mask, x) if self.exact else from_left(self.mask, x) & ~step.last
+        return jnp.where(replaced, known, x), memory

@@ -21,7 +21,7 @@ from vlogger_jax.diffusion.sampler import Span
 from vlogger_jax.diffusion.schedule import Cosine, Linear, Schedule, Shifted
 from vlogger_jax.diffusion.stepper import Ddim, Ddpm, DpmSolver2M, Large, Small, Stepper
 from vlogger_jax.diffusion.threshold import Clip, Dynamic, Threshold
-from vlogger_jax.diffusion.weighting import MinSnr, Sigmoid, Uniform
+from vlogger_jax.diffusion.weighting import MinSnr, Sigmoid, TruncatedSnr, Uniform
 
 Choice = Any
 """A name, or a mapping of `name` and the settings of what it names."""
@@ -35,7 +35,7 @@ class Section:
         schedule: "cosine", "linear", the tables "ddpm" and "ddpm_cosine" of 1000 steps, or "shifted" with a `schedule`
             and a `ratio`.
         prediction: "eps", "x0" or "v".
-        weighting: "uniform", "min_snr" or "sigmoid".
+        weighting: "uniform", "min_snr", "truncated_snr" or "sigmoid".
         times: at which training is done: "stratified", "uniform" or "towards_noise".
         drop: share of training samples that are not told a condition, for guidance.
         masks: known frames of training clips.
@@ -116,7 +116,12 @@ class Recipe:
         given = from_mapping(Section, section, where)
         schedule = _schedule(given.schedule, f"{where}.schedule")
         predicted = prediction.named(given.prediction)
-        weightings = {"uniform": Uniform(predicted), "min_snr": MinSnr, "sigmoid": Sigmoid}
+        weightings = {
+            "uniform": Uniform(predicted),
+            "min_snr": MinSnr,
+            "truncated_snr": TruncatedSnr,
+            "sigmoid": Sigmoid,
+        }
         if not (0 <= given.drop <= 1 and 0 <= given.context_noise < 1 and min(given.steps, given.resampled) >= 1):
             raise UserError(
                 f"{where} has drop {given.drop}, context_noise {given.context_noise}, steps {given.steps}, "

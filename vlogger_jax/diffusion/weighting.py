@@ -51,6 +51,25 @@ class MinSnr:
 
 
 @dataclasses.dataclass(frozen=True)
+class TruncatedSnr:
+    """w = SNR, but at least `low` and at most `high`: Salimans & Ho 2022, eq. 9, with an upper end.
+
+    Of a network that predicts x_0, uniform weights leave to chance what is decided at low noise, where errors are small,
+    and those of SNR alone what is decided at high noise.
+    """
+
+    low: float | int = 1.0
+    high: float | int = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low <= self.high:
+            raise UserError(f"a truncated_snr weighting has {self.low} to {self.high}", "Give 0 < low <= high")
+
+    def log_weight(self, logsnr: Float[Array, "*b"]) -> Float[Array, "*b"]:
+        return jnp.clip(logsnr, math.log(self.low), math.log(self.high))
+
+
+@dataclasses.dataclass(frozen=True)
 class Sigmoid:
     """sigmoid(bias - logsnr) of the loss of the noise; Kingma & Gao 2023, Hoogeboom et al. 2024 "Simpler diffusion"."""
 

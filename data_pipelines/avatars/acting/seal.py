@@ -3,8 +3,8 @@
 import numpy as np
 
 from data_pipelines.avatars.acting.arkit import columns
-from data_pipelines.avatars.mouth import Mouth
 from vlogger_jax.body import smplx
+from vlogger_jax.body.mouth import Mouth
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.typing import Float
 

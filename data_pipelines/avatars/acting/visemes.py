@@ -7,8 +7,14 @@ the lip at the teeth, the teeth together (Edwards et al. 2016, "JALI", section 4
 """
 
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
+
+import numpy as np
+
+from vlogger_jax.audio.speech import Phoneme
+from vlogger_jax.core.typing import Float, UInt8
 
 CHANNELS = ("jaw", "pucker", "funnel", "stretch", "smile", "upper", "lower", "shrug", "tongue")
 """The articulators: jaw opening, lips forward and narrow, lips forward and open, corners aside, corners up, upper lip
@@ -130,6 +136,28 @@ _ROUNDING = "ʷᶣ"
 _NEUTRAL = _VOWELS["ə"]
 
 
+NAMES = (
+    *("silence", "bilabial", "labiodental", "dental", "alveolar", "sibilant", "hushing", "rhotic", "palatal", "back"),
+    *("rounded glide", "open", "middle", "close", "rounded open", "rounded close"),
+)
+"""Classes of what is seen; `classes` and `track` give their numbers."""
+
+_SEEN = {
+    **{"bilabial fricative": "rounded glide", "lateral": "alveolar", "hushing spread": "hushing"},
+    **dict.fromkeys(("velar", "uvular", "glottal"), "back"),
+}
+_CLASS = {symbol: _SEEN.get(place, place) for place, symbols in _PLACES.items() for symbol in symbols}
+
+
+def _vowel_class(height: float | int, back: float | int, rounded: float | int) -> str:
+    if rounded > 0.4:
+        return "rounded open" if height > 0.5 else "rounded close"
+    return "open" if height > 0.6 else "middle" if height > 0.3 else "close"
+
+
+_CLASS |= {symbol: _vowel_class(*features) for symbol, features in _VOWELS.items()}
+
+
 @cache
 def of(ipa: str) -> tuple[Viseme, ...]:
     """The visemes of a phoneme in order: one, or one for each part of a diphthong or an affricate.
@@ -148,6 +176,26 @@ def of(ipa: str) -> tuple[Viseme, ...]:
         elif symbol in _TABLE:
             found.append(_TABLE[symbol])
     return tuple(found) or (_vowel(*_NEUTRAL),)
+
+
+@cache
+def classes(ipa: str) -> tuple[int, ...]:
+    """The numbers in `NAMES` of a phoneme's parts, as `of` tells them apart."""
+    if not ipa:
+        return (0,)
+    letters = "".join(_SPELLED.get(letter, letter) for letter in unicodedata.normalize("NFD", ipa))
+    return tuple(NAMES.index(_CLASS[symbol]) for symbol in letters if symbol in _CLASS) or (NAMES.index("middle"),)
+
+
+def track(phonemes: Sequence[Phoneme]) -> tuple[Float[np.ndarray, "n"], UInt8[np.ndarray, "n"]]:
+    """When each class begins to be heard, seconds, and which; parts of a phoneme share its time evenly."""
+    starts, shown = [], []
+    for phoneme in phonemes:
+        parts = classes(phoneme.ipa)
+        for i, part in enumerate(parts):
+            starts.append(phoneme.start + (phoneme.end - phoneme.start) * i / len(parts))
+            shown.append(part)
+    return np.array(starts, np.float64), np.array(shown, np.uint8)
 
 
 def closes_lips(ipa: str) -> bool:

@@ -1,26 +1,23 @@
-"""Windows of motion hold what the clip holds there, sound included, to the bit."""
+"""Windows of motion hold what the clip holds there, and hear what has been heard until then."""
 
 import dataclasses
-import math
+from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from data_pipelines.avatars.acting import visemes
 from data_pipelines.loaders import motion
 from data_pipelines.loaders.dataset import DataSet
-from data_pipelines.loaders.motion import Motions, MotionWindows, hear
+from data_pipelines.loaders.motion import Motions, MotionWindows
 from data_pipelines.loaders.order import Stream
+from data_pipelines.loaders.overheard import Overheard
 from data_pipelines.schema import BadExample, Clip
 from tests.data.people import People
-from vlogger_jax.audio import mel
+from vlogger_jax.audio import hearing, mel
 from vlogger_jax.audio.speech import Phoneme
 from vlogger_jax.body import model_file
 from vlogger_jax.core.errors import UserError
-
-SILENCE = np.float32(math.log(mel.FLOOR))
-
 
 SHORT = Motions(8, 16)
 
@@ -48,23 +45,6 @@ def windows(*clips: Clip, config: Motions = SHORT) -> MotionWindows:
     return MotionWindows(clips, model_file.default(), config)
 
 
-@given(
-    start=st.integers(0, 60),
-    frames=st.integers(1, 40),
-    fps=st.sampled_from([24.0, 25.0, 29.97, 30.0, 23.976, 12.5, 60.0]),
-    samples=st.integers(1, 30000),
-)
-def test_a_window_of_sound_is_that_of_the_whole_sound_to_the_bit(start, frames, fps, samples):
-    sound = np.random.default_rng(samples).integers(-30000, 30000, samples).astype(np.int16)
-    whole = mel.mel(sound.astype(np.float32) / 32767, fps).mel[start:][:frames]
-    found = hear(sound, fps, start, frames)
-    assert found.shape == (frames, 4, 80)
-    # The whole sound has frames up to its end, to half a frame; what it does not count may still hear its last samples.
-    np.testing.assert_array_equal(found[: len(whole)], whole)
-    past = math.ceil((samples + mel.WINDOW) / mel.RATE * fps) + 1
-    assert (found[max(past - start, 0) :] == SILENCE).all()
-
-
 @pytest.mark.parametrize(("length", "start", "reference"), [(8, 0, 3), (16, 4, 0), (11, 9, 19)])
 def test_a_window_is_that_part_of_the_clip(clip, length, start, reference):
     found = windows(clip).sample(0, Drawn(length, start, reference))
@@ -77,8 +57,62 @@ def test_a_window_is_that_part_of_the_clip(clip, length, start, reference):
     quality = clip.quality
     expected = [quality.torso[reference], quality.left_hand[reference], quality.right_hand[reference]]
     np.testing.assert_array_equal(found["visible"], expected)
-    whole = mel.mel(clip.waveform.astype(np.float32) / 32767, 24.0).mel[start:][:16]
-    np.testing.assert_array_equal(found["mel"][: len(whole)], whole)
+
+
+def heard(clip: Clip, choice, frames: int) -> np.ndarray:
+    """Of the whole clip, and of silence up to so many frames."""
+    sound = mel.mel(clip.waveform.astype(np.float32) / 32767, 24.0).mel.astype(np.float16).astype(np.float32)
+    return hearing.named(choice).hear(np.concatenate([sound, hearing.silence(frames - len(sound))]), 24.0)[0]
+
+
+@pytest.mark.parametrize("choice", ["log_mel", {"name": "normalised", "decay": 1.0}])
+@pytest.mark.parametrize("start", [0, 4, 11])
+def test_a_window_hears_what_was_heard_since_the_clip_began(clip, choice, start):
+    length = len(clip.motion.transl) - start  # so that the last frames of the longest are after the clip
+    config = Motions(8, 64, hearing=choice)
+    found = windows(clip, config=config).sample(0, Drawn(length, start, 3))["heard"]
+    np.testing.assert_allclose(found, heard(clip, choice, start + 64)[start:], atol=1e-5)
+    assert found[: length - 1].max() > 0.9 > 0.3 > found[length + 2 :].max() and np.ptp(found[: length - 1]) > 0.1
+
+
+def test_what_is_after_the_window_is_heard_too(clip):
+    """The sound goes on where the motion repeats its last frame."""
+    found = windows(clip).sample(0, Drawn(8, 2, 0))
+    np.testing.assert_allclose(found["heard"], heard(clip, "log_mel", 60)[2:18], atol=1e-5)
+    assert (found["transl"][8:] == found["transl"][7]).all()
+
+
+def test_what_is_put_into_the_sound_is_a_function_of_the_seed_and_changes_nothing_else(clip):
+    plain, mixed = (windows(clip, config=dataclasses.replace(SHORT, overheard=each)) for each in (
+        Overheard(), Overheard(warp=0.1, noise=1.0, music=1.0)
+    ))  # fmt: skip
+    one, same, other = (mixed.sample(0, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    clean = plain.sample(0, np.random.default_rng(1))
+    np.testing.assert_array_equal(one["heard"], same["heard"])
+    assert not np.array_equal(one["heard"], other["heard"]) and not np.array_equal(one["heard"], clean["heard"])
+    for name in clean.keys() - {"heard"}:
+        np.testing.assert_array_equal(one[name], clean[name])
+
+
+class Read(tuple):
+    """Clips that count how often each is read."""
+
+    def __getitem__(self, number):
+        self.counts[number] += 1
+        return super().__getitem__(number)
+
+
+@pytest.mark.parametrize(("remembered", "counts"), [(0, (4, 4)), (1, (1, 4)), (5, (1, 1))])
+def test_as_many_clips_as_are_wanted_are_remembered(clip, remembered, counts):
+    clips = Read([clip, dataclasses.replace(clip, identity="another")])
+    clips.counts = Counter()
+    made = MotionWindows(clips, model_file.default(), dataclasses.replace(SHORT, remembered=remembered))
+    for number, seed in ((0, 0), (1, 1), (0, 2), (1, 3)) * 2:
+        found = made.sample(number, np.random.default_rng(seed))
+        expected = windows(clip).sample(0, np.random.default_rng(seed))
+        assert all(np.array_equal(found[name], value) for name, value in expected.items())
+    assert tuple(clips.counts[number] for number in range(2)) == counts
+    assert not any(len(known.clip.waveform) for known in made._known.values())
 
 
 def test_every_length_place_and_reference_is_met(clip):
@@ -98,13 +132,19 @@ def test_a_clip_shorter_than_the_shortest_is_taken_whole(clip):
     np.testing.assert_array_equal(found["transl"][:frames], clip.motion.transl)
 
 
-def test_spoken_follows_the_phonemes(clip):
-    spoken = (Phoneme("", 0, 0.25), Phoneme("a", 0.25, 0.5, 1), Phoneme("", 0.5, 0.6), Phoneme("b", 0.6, 9))
-    found = windows(dataclasses.replace(clip, phonemes=spoken)).sample(0, Drawn(16, 1, 0))
-    # Frame i is at i/24 s: 6/24 begins the vowel, 12/24 ends it, 14.4/24 begins the stop.
-    np.testing.assert_array_equal(found["spoken"], [0] * 5 + [1] * 6 + [0] * 3 + [1] * 2)
+def test_visemes_follow_the_phonemes(clip):
+    said = (Phoneme("", 0, 0.25), Phoneme("aɪ", 0.25, 0.5, 1), Phoneme("", 0.5, 0.6), Phoneme("b", 0.6, 9))
+    found = windows(dataclasses.replace(clip, phonemes=said)).sample(0, Drawn(16, 1, 0))
+    # Frame i is at i/24 s: 6/24 begins the diphthong, 9/24 its second part, 12/24 ends it, 14.4/24 begins the stop.
+    expected = ["silence"] * 5 + ["open"] * 3 + ["close"] * 3 + ["silence"] * 3 + ["bilabial"] * 2
+    assert [visemes.NAMES[number] for number in found["viseme"]] == expected
+    padded = windows(dataclasses.replace(clip, phonemes=said)).sample(0, Drawn(8, 1, 0))
+    assert [visemes.NAMES[number] for number in padded["viseme"]] == expected[:8] + ["open"] * 8
+    late = (said[1]._replace(start=0.1),)
+    first = windows(dataclasses.replace(clip, phonemes=late)).sample(0, Drawn(8, 0, 0))["viseme"][0]
+    assert visemes.NAMES[first] == "open", "before the first there is none"
     unknown = windows(dataclasses.replace(clip, phonemes=())).sample(0, np.random.default_rng(0))
-    assert (unknown["spoken"] == motion.UNKNOWN).all()
+    assert (unknown["viseme"] == motion.UNKNOWN).all() and len(visemes.NAMES) <= motion.UNKNOWN
 
 
 def test_a_silent_clip_is_a_bad_sample(clip):
@@ -131,8 +171,9 @@ def test_a_clip_of_another_body_is_refused_and_not_replaced(clip, change, what):
 
 
 def test_samples_are_as_the_spec_says(data: DataSet):
-    made = MotionWindows(data.clips("train"), data.body, Motions(8, 40))
-    assert len(made) == 6
+    normalised = {"name": "normalised", "bands": 24}
+    made = MotionWindows(data.clips("train"), data.body, Motions(8, 40, normalised, Overheard(0.1, 1.0, 1.0)))
+    assert len(made) == 6 and made.spec["heard"].shape == (40, 4, 24)
     found = made.sample(1, np.random.default_rng(0))
     assert {name: (each.shape, each.dtype) for name, each in found.items()} == {
         name: (each.shape, each.dtype) for name, each in made.spec.items()
@@ -143,3 +184,11 @@ def test_samples_are_as_the_spec_says(data: DataSet):
 def test_impossible_lengths_are_refused(shortest, longest):
     with pytest.raises(UserError, match="Give 1 <= shortest <= longest"):
         Motions(shortest, longest)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"remembered": -1}, {"hearing": "ears"}, {"hearing": {"name": "log_mel", "bands": 3}}]
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(UserError):
+        Motions(**wrong)

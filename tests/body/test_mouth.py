@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_pipelines.avatars.mouth import COLUMNS, Mouth
 from tests.avatars.acted import betas
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import model_file, names, raster, smplx
+from vlogger_jax.body.mouth import COLUMNS, Mouth
 from vlogger_jax.core.records import Camera
 
 SIDE, PIXEL = 200, 0.0004  # of pictures, pixels; metres
