@@ -18,6 +18,7 @@ from vlogger_jax.body import names, smplx
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Motion
+from vlogger_jax.core.typing import Float
 from vlogger_jax.motion.manner import USUAL, Manner
 from vlogger_jax.motion.perform import Performer, Take
 from vlogger_jax.motion.stage import model_of, recipe_of
@@ -39,6 +40,9 @@ SEEN = 0.6
 
 TOUCHING = 0.035
 """Metres between joints of a hand and of the other hand, the face or the other arm that touch."""
+
+_PICKED = len(names.JOINTS)
+"""Where picked vertices begin in `Posed.joints`; landmarks of the face follow them."""
 
 
 def packaged() -> Path:
@@ -90,33 +94,25 @@ def take(model: BodyModel, reference: Motion, visible: tuple[float, float, float
     return Take(visible=visible, manner=manner, **asked)
 
 
-def _touching(joints: np.ndarray) -> tuple[bool, bool]:
+def _touching(joints: Float[np.ndarray, "j 3"]) -> tuple[bool, bool]:
     """Whether left and right hand touch each other, the face, or the other arm."""
-    hands = {
-        side: [i for i, name in enumerate(names.JOINTS) if name.startswith(side) and name[-1].isdigit() and i > 24]
-        for side in ("left", "right")
-    }
-    tips = {
-        side: [
-            55 + i
-            for i, name in enumerate(names.VERTEX_PICKS)
-            if name.startswith(side)
-            and "toe" not in name
-            and "eye" not in name
-            and "ear" not in name
-            and "heel" not in name
-        ]
-        for side in ("left", "right")
-    }
-    face = joints[76:127]
-
-    def near(side: str, others: np.ndarray) -> bool:
-        points = joints[hands[side] + tips[side]]
-        return bool(np.linalg.norm(points[:, None] - others, axis=-1).min() < TOUCHING)
-
-    together = near("left", joints[hands["right"] + tips["right"]])
+    hands = {side: joints[_points(side)] for side in ("left", "right")}
     arms = {side: joints[[names.JOINTS.index(f"{side}_{joint}") for joint in ("elbow", "wrist")]] for side in hands}
-    return (
-        together or near("left", face) or near("left", arms["right"]),
-        together or near("right", face) or near("right", arms["left"]),
+    face = joints[_PICKED + len(names.VERTEX_PICKS) : _PICKED + len(names.VERTEX_PICKS) + 51]
+
+    def near(some: np.ndarray, others: np.ndarray) -> bool:
+        return bool(np.linalg.norm(some[:, None] - others, axis=-1).min() < TOUCHING)
+
+    together = near(hands["left"], hands["right"])
+    left, right = (
+        together or near(hands[side], np.concatenate([face, arms[other]]))
+        for side, other in (("left", "right"), ("right", "left"))
     )
+    return left, right
+
+
+def _points(side: str) -> list[int]:
+    """Fingers of a hand and their tips, in the order of `Posed.joints`."""
+    fingers = ("thumb", "index", "middle", "ring", "pinky")
+    bones = [names.JOINTS.index(f"{side}_{finger}{i}") for finger in fingers for i in (1, 2, 3)]
+    return bones + [_PICKED + names.VERTEX_PICKS.index(f"{side}_{finger}") for finger in fingers]

@@ -54,8 +54,8 @@ class MinSnr:
 class TruncatedSnr:
     """w = SNR, but at least `low` and at most `high`: Salimans & Ho 2022, eq. 9, with an upper end.
 
-    Of a network that predicts x_0, uniform weights leave to chance what is decided at low noise, where errors are small,
-    and those of SNR alone what is decided at high noise.
+    Of a network that predicts x_0, uniform weights leave to chance what is decided at low noise, where errors are
+    small, and those of SNR alone what is decided at high noise.
     """
 
     low: float | int = 1.0
