@@ -27,7 +27,7 @@ def get_config(arg: str = "") -> ConfigDict:
     """`arg`: size=tiny|small|paper."""
     size = parse_arg(arg, size=("tiny", "small", "paper"))["size"]
     tiny, paper = size == "tiny", size == "paper"
-    steps = {"tiny": 5000, "small": 100_000, "paper": 400_000}[size]
+    steps = {"tiny": 12_000, "small": 100_000, "paper": 400_000}[size]
     heard = "log_mel" if paper else dict(name="normalised", bands=40, decay=4.0, tilt=36.0, reach=8.0, depth=40.0)
     return ConfigDict(
         dict(
@@ -37,7 +37,7 @@ def get_config(arg: str = "") -> ConfigDict:
                 frames=96 if tiny else 240,
                 shortest=72 if tiny else 48,
                 hearing=heard,
-                overheard=dict(warp=0.12, noise=0.3, music=0.3),
+                overheard=dict(warp=0.12, noise=0.4, music=0.4, gain=12.0),
                 dropped=dict(reference=0.15, group=0.075),
                 given=0,
                 remembered=6000 if tiny else 0,
@@ -92,12 +92,13 @@ def get_config(arg: str = "") -> ConfigDict:
                     transl=0.3,
                 ),
                 lips=0.0 if paper else 1.0,
-                viseme=0.0 if paper else 0.05,
+                viseme=0.0 if paper else 0.1,
             ),
             diffusion=dict(
                 schedule="cosine",
                 prediction="x0",
-                weighting="uniform",
+                # 1 throughout is eq. 1, since x_0 is predicted.
+                weighting=dict(name="truncated_snr", low=1.0, high=1.0 if paper else 5.0),
                 times="stratified",
                 drop=0.1,
                 masks=dict(none=0.6, first=0.3, ends=0.05, random=0.05),

@@ -27,15 +27,17 @@ class Overheard:
         warp: up to which part all frequencies are raised or lowered, as by another length of the vocal tract.
         noise: share of windows with steady noise of any colour.
         music: share with chords that come and go.
+        gain: decibels by which all of it is louder or quieter, at most; what is too quiet for mel bands is lost.
     """
 
     warp: float = 0.0
     noise: float = 0.0
     music: float = 0.0
+    gain: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.warp < 0.5 and 0 <= self.noise <= 1 and 0 <= self.music <= 1):
-            raise UserError(f"{self} cannot be", "Give a warp below 0.5, and shares from 0 to 1")
+        if not (0 <= self.warp < 0.5 and 0 <= self.noise <= 1 and 0 <= self.music <= 1 and 0 <= self.gain < 100):
+            raise UserError(f"{self} cannot be", "Give a warp below 0.5, shares from 0 to 1, and decibels of 0 or more")
 
     def __call__(self, mel: Float32[np.ndarray, "t 4 80"], rng: np.random.Generator) -> Float32[np.ndarray, "t 4 80"]:
         """The mel bands of `audio.mel` with all that."""
@@ -49,6 +51,9 @@ class Overheard:
             power = power + (_noise(len(bands), loud, rng) if noisy else 0.0)
             power = power + (_music(len(bands), loud, rng) if musical else 0.0)
             bands = np.log(np.maximum(power, FLOOR))
+        if self.gain:
+            louder = rng.uniform(-self.gain, self.gain) * np.log(10) / 10
+            bands = np.maximum(bands + louder, np.log(FLOOR))
         return bands.reshape(-1, COLUMNS, BANDS).astype(np.float32)
 
 

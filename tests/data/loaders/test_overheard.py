@@ -92,6 +92,16 @@ def test_as_many_windows_are_changed_as_are_wanted(speech, what, share, some):
     assert abs(changed - some) <= (25 if 0 < share < 1 else 0)
 
 
+def test_gain_is_one_number_of_decibels_down_to_the_floor(speech):
+    found = [Overheard(gain=12.0)(speech, np.random.default_rng(seed)) for seed in range(40)]
+    heard = speech > np.log(mel.FLOOR) + 3
+    gains = [np.unique((each - speech)[heard].round(3)) for each in found]
+    assert all(len(each) == 1 for each in gains)
+    decibels = 10 / np.log(10) * np.concatenate(gains)
+    assert decibels.min() < -8 and decibels.max() > 8 and np.abs(decibels).max() <= 12.01
+    assert min(each.min() for each in found) >= np.float32(np.log(mel.FLOOR))
+
+
 def test_a_seed_decides_all(speech):
     one, same, other = (EVERYTHING(speech, np.random.default_rng(seed)) for seed in (4, 4, 5))
     np.testing.assert_array_equal(one, same)
