@@ -114,7 +114,9 @@ def _show(reports: dict[str, "Report"], topology: str, slices: int, axes: dict[s
     shown.print(table)
     talk = Table("collectives", "of", "along", "count", "bytes", "largest", "frames", title_justify="left")
     for name, each in reports.items():
-        for row in each.traffic:
+        if each.traffic is None:
+            talk.add_row("not known", name, "-", "-", "-", "-", "")
+        for row in each.traffic or ():
             cells = (row.kind, name, " ".join(row.axes) or "-", str(row.count), _bytes(row.bytes))
             talk.add_row(*cells, "x".join(map(str, row.largest)) or "1", "yes" if row.frames else "")
     if talk.row_count:

@@ -1,5 +1,6 @@
 """Compiling for TPUs that are not there: what is asked for is checked, what is found is told."""
 
+import dataclasses
 import importlib
 import json
 import subprocess
@@ -55,6 +56,12 @@ def pretended(monkeypatch):
         return asked
 
     return pretend
+
+
+def test_traffic_that_the_compiler_cannot_tell_is_not_called_none(pretended, capsys):
+    pretended(dataclasses.replace(FITS, traffic=None))
+    assert run("--topology", "v5e:2x4", "--what", "train") == EXIT_OK
+    assert "not known" in capsys.readouterr().out
 
 
 def test_what_was_found_is_told(pretended, capsys, tmp_path):

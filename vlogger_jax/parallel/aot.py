@@ -30,6 +30,7 @@ ENVIRONMENT = {
 BESIDE = Path(sys.prefix) / "libtpu"
 """Where `make setup-aot` puts libtpu: beside the environment, not in it."""
 
+UNPRINTABLE = "async-update instruction"
 FULL = "RESOURCE_EXHAUSTED"
 
 
@@ -69,7 +70,8 @@ class Report:
         available: bytes of HBM of a device that programs get.
         arguments, results: bytes of a device; a donated argument is a result's memory.
         flops: of a device, as XLA counts them: what is inside of a loop counts once, however often it runs.
-        traffic: what devices tell each other; what is inside of a loop counts once.
+        traffic: what devices tell each other; what is inside of a loop counts once. None where the compiler cannot
+            write down what it made.
         refusal: the compiler's words where the program does not fit, else "".
     """
 
@@ -79,7 +81,7 @@ class Report:
     arguments: int = 0
     results: int = 0
     flops: float = 0.0
-    traffic: tuple[collectives.Traffic, ...] = ()
+    traffic: tuple[collectives.Traffic, ...] | None = ()
     refusal: str = ""
 
     @property
@@ -167,8 +169,19 @@ def compiled(lowered: jax.stages.Lowered, available: int, axes: dict[str, int], 
         arguments=memory.argument_size_in_bytes,
         results=memory.output_size_in_bytes,
         flops=float(cost["flops"]),
-        traffic=collectives.summary(collectives.read(program.as_text(), axes, slices)),
+        traffic=_traffic(program, axes, slices),
     )
+
+
+def _traffic(program: jax.stages.Compiled, axes: dict[str, int], slices: int) -> tuple[collectives.Traffic, ...] | None:
+    try:
+        text = program.as_text()
+    except jax.errors.JaxRuntimeError as error:
+        # libtpu 0.0.52 makes asynchronous operations that jaxlib 0.10.2 refuses to print.
+        if UNPRINTABLE not in str(error):
+            raise
+        return None
+    return collectives.summary(collectives.read(text, axes, slices))
 
 
 def _first_line(error: Exception) -> str:
