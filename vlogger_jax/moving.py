@@ -1,7 +1,7 @@
 """From a sound and a reference to motion, by a trained M: the one that comes with the package, or one's own.
 
 performer = moving.performer()
-motion = performer.perform(waveform, reference, moving.take(model, reference, fit_quality))
+motion = performer.perform(waveform, reference, moving.take(model, reference, visible=(1.0, 0.0, 0.0)))
 """
 
 import dataclasses

@@ -6,13 +6,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from vlogger_jax.body import names, smplx
+from vlogger_jax.body import lips, names, smplx
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Motion
 from vlogger_jax.core.typing import Float, Int
-
-LIPS = names.LABELS.index("lips")
 
 
 class Skeleton(NamedTuple):
@@ -67,7 +65,7 @@ def lip_vertices(model: BodyModel, motion: Motion) -> Float[np.ndarray, "*b t n 
     Raises:
         UserError: if `motion` is of another body, or the body does not say which faces are lips.
     """
-    vertices = np.unique(np.asarray(model.faces)[np.asarray(model.labels) == LIPS])
+    vertices = lips.vertices(model)
     if not len(vertices):
         raise UserError(f"the body {model.name!r} does not say which faces are lips", "Use the default body")
     return smplx.pose(reduced(model, vertices), face_only(motion)).vertices
