@@ -1,7 +1,8 @@
 """What the motion network is measured beside: the truth acted twice or blurred, and predictors that need no network.
 
 Everything that is predicted is packed as M packs it (`motion.packing`): the face as it is, the body as a change of the
-pose of one frame, the clip's middle one. So each predictor gets the same reference as M, and the same sound.
+pose of one frame, the clip's middle one. So each predictor gets the same reference as M, and the same sound; ridge
+regression its face, too.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,8 +42,8 @@ NOISE = Perturbation(exact=0.0, betas=0.0, focal=0.0)
 """Of the noisy truth: fitting error as training data is disturbed by it (`controls.perturb`), but for shape and lens,
 which M does not predict."""
 
-BACK, AHEAD = 6, 4
-"""Frames of sound that ridge regression hears around each, as M's first layer does."""
+BACK, AHEAD = 10, 4
+"""Frames of sound that ridge regression hears around each, as M's listener does."""
 
 LAMBDAS = tuple(10.0 ** np.arange(-6, 2))
 """Of ridge regression, in mean variances of its features."""
@@ -77,11 +78,13 @@ class Example(NamedTuple):
 
     Attributes:
         heard: as M hears it.
+        face: packed, of its middle frame.
         packed: its motion, relative to its middle frame.
         bend: the most that an elbow is bent, radians.
     """
 
     heard: Float32[np.ndarray, "t k w"]
+    face: Float32[np.ndarray, "f"]
     packed: Float32[np.ndarray, "t d"]
     bend: float
 
@@ -103,7 +106,8 @@ def examples(clips: Sequence[Clip], count: int, hearing: Hearing, packing: Packi
         clip = clips[number]
         middle = smplx.frames_of(clip.motion, np.array([len(clip.motion.transl) // 2]))
         packed = np.asarray(packing.pack(clip.motion, middle), np.float32)
-        found.append(Example(_heard(clip, hearing), packed, float(bends(clip.motion).max())))
+        face = packing.expression(middle)[0]
+        found.append(Example(_heard(clip, hearing), face, packed, float(bends(clip.motion).max())))
         report((number + 1) / count)
     return found
 
@@ -134,7 +138,7 @@ def motions(
         "same manner, acted anew": lambda i: acted_anew(body, cases[i].clip, engine),
         "noisy truth": lambda i: noisy_truth(body, cases[i].clip, np.random.default_rng([seed, 2, i])),
         "mean pose": lambda i: unpacked(i, np.tile(mean, (len(heard[i]), 1))),
-        "ridge": lambda i: unpacked(i, ridge(heard[i])),
+        "ridge": lambda i: unpacked(i, ridge(heard[i], packing.expression(cases[i].reference)[0])),
         "nearest clip": lambda i: unpacked(i, whole[i]),
         "nearest second": lambda i: unpacked(i, pieces[i]),
         "random clip": lambda i: unpacked(i, known[others[i]].packed),
@@ -212,7 +216,7 @@ def mean_pose(known: Sequence[Example]) -> Float32[np.ndarray, "d"]:
 
 
 class Ridge:
-    """Linear regression from the sound around a frame to its packed motion, with a penalty.
+    """Linear regression from the sound around a frame and the reference's face to packed motion, with a penalty.
 
     Attributes:
         chosen: the penalty of each packed number, of `LAMBDAS`.
@@ -223,7 +227,7 @@ class Ridge:
         frames = sum(len(example.packed) for example in known)
         gram, cross, total, target = 0.0, 0.0, 0.0, 0.0
         for example in known:
-            x = _around(example.heard)
+            x = _around(example.heard, example.face)
             gram, cross = gram + (x.T @ x).astype(np.float64), cross + (x.T @ example.packed).astype(np.float64)
             total, target = total + x.sum(axis=0, dtype=np.float64), target + example.packed.sum(axis=0)
         self._mean, self._bias = total / frames, target / frames
@@ -235,16 +239,16 @@ class Ridge:
         quick, turn = [weight.astype(np.float32) for weight in weights], vectors.astype(np.float32)
         errors = np.zeros((len(weights), len(self._bias)))
         for example in validation:
-            x = (_around(example.heard) - self._mean).astype(np.float32) @ turn
+            x = (_around(example.heard, example.face) - self._mean).astype(np.float32) @ turn
             wanted = example.packed - self._bias
             errors += [((x @ weight - wanted) ** 2).sum(axis=0) for weight in quick]
         best = errors.argmin(axis=0)
         self.chosen = np.array(LAMBDAS)[best]
         self._weight = vectors @ np.take_along_axis(np.stack(weights), best[None, None], axis=0)[0]
 
-    def __call__(self, heard: Float32[np.ndarray, "t k w"]) -> Float32[np.ndarray, "t d"]:
-        """Packed motion."""
-        return ((_around(heard) - self._mean) @ self._weight + self._bias).astype(np.float32)
+    def __call__(self, heard: Float32[np.ndarray, "t k w"], face: Float32[np.ndarray, "f"]) -> np.ndarray:
+        """Packed motion [t, d] of who has that face in the reference."""
+        return ((_around(heard, face) - self._mean) @ self._weight + self._bias).astype(np.float32)
 
 
 def nearest(
@@ -292,10 +296,11 @@ def _heard(clip: Clip, hearing: Hearing) -> Float32[np.ndarray, "t k w"]:
     return hearing.hear(bands, clip.motion.fps)[0]
 
 
-def _around(heard: Float32[np.ndarray, "t k w"]) -> Float[np.ndarray, "t n"]:
-    """All that is heard from `BACK` frames before each to `AHEAD` after; silence, 0, around the clip."""
+def _around(heard: Float32[np.ndarray, "t k w"], face: Float32[np.ndarray, "f"]) -> Float[np.ndarray, "t n"]:
+    """All that is heard from `BACK` frames before each to `AHEAD` after; silence, 0, around the clip; and `face`."""
     flat = np.pad(heard.reshape(len(heard), -1), ((BACK, AHEAD), (0, 0)))
-    return _windows(flat, BACK + 1 + AHEAD)
+    windows = _windows(flat, BACK + 1 + AHEAD)
+    return np.concatenate([windows, np.tile(face, (len(windows), 1))], axis=1)
 
 
 def _pooled(heard: Float32[np.ndarray, "t k w"]) -> Float32[np.ndarray, "t w"]:

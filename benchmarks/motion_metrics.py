@@ -136,24 +136,21 @@ def summed(pairs: Iterable[Pair]) -> dict[str, float] | None:
 
 
 def distances(
-    windows: Sequence[np.ndarray], truth: Sequence[np.ndarray], encode: Latents | None
-) -> dict[str, dict[str, float] | None]:
+    windows: Sequence[np.ndarray], truth: Sequence[np.ndarray], encode: Latents
+) -> dict[str, dict[str, float]]:
     """Fréchet distances of the windows of a row's clips from those of the truth."""
-    found: dict[str, dict[str, float] | None] = {
+    ours, theirs = ([encode(clip) for clip in clips] for clips in (windows, truth))
+
+    def distance(kept: np.ndarray) -> float:
+        return gesture_distance.frechet(*(np.concatenate([x[i] for i in kept]) for x in (ours, theirs)))
+
+    everything, part = np.arange(len(ours)), np.arange(len(ours)) % min(TENTHS, len(ours))
+    value, without = distance(everything), [distance(everything[part != i]) for i in np.unique(part)]
+    half = 1.96 * np.std(without) * math.sqrt(len(without) - 1)
+    return {
         "fgd_raw": {"value": digits(gesture_distance.raw(np.concatenate(windows), np.concatenate(truth)))},
-        "fgd": None,
+        "fgd": _rounded(value, value - half, value + half),
     }
-    if encode is not None:
-        ours, theirs = ([encode(clip) for clip in clips] for clips in (windows, truth))
-
-        def distance(kept: np.ndarray) -> float:
-            return gesture_distance.frechet(*(np.concatenate([x[i] for i in kept]) for x in (ours, theirs)))
-
-        everything, part = np.arange(len(ours)), np.arange(len(ours)) % min(TENTHS, len(ours))
-        value, without = distance(everything), [distance(everything[part != i]) for i in np.unique(part)]
-        half = 1.96 * np.std(without) * math.sqrt(len(without) - 1)
-        found["fgd"] = _rounded(value, value - half, value + half)
-    return found
 
 
 def pooled(pairs: Iterable[dict[str, Pair]]) -> dict[str, dict[str, float] | None]:

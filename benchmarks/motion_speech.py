@@ -1,5 +1,6 @@
-"""M on real speech, which nobody has labelled: `VLOGGER_MEDIA=... python -m benchmarks.motion_speech`.
+"""M on real speech, which nobody has labelled: `VLOGGER_MEDIA=... python -m benchmarks.motion_speech --fits DIR`.
 
+DIR has a fit of each video: `vlogger fit --video talk.mp4 --out DIR/talk.npz`.
 What it hears otherwise it is to say the same: the aperture of the mouth for each sound of VLOGGER_MEDIA (wavs, and
 those of the videos), against that of the sound made louder, noisy, another's (`benchmarks.disturb`), with the same
 noise, for several seeds; and the mouth at rest where the sound pauses. And against people: `benchmarks.motion_people`.
@@ -33,7 +34,7 @@ from vlogger_jax.core.records import Motion
 from vlogger_jax.core.typing import Float
 from vlogger_jax.fit import result
 from vlogger_jax.fit.result import Fit
-from vlogger_jax.media import audio_file
+from vlogger_jax.media import atomic, audio_file
 from vlogger_jax.metrics import aperture as apertures
 from vlogger_jax.metrics.aperture import correlation
 from vlogger_jax.metrics.rest import AT_REST
@@ -127,9 +128,8 @@ def robust(speaker: Speaker, sounds: Mapping[str, disturb.Sound], report: consol
     long = [name for name, sound in sounds.items() if len(sound) >= LONG * RATE]
     for name in long if len(long) > 1 else []:
         others = [clean[other] for other in long if other != name]
-        rows[name]["another"] = spread(
-            [np.mean([_cut(clean[name][i], other[i]) for other in others]) for i in range(SAMPLES)]
-        )
+        pairs = [[_cut(clean[name][i], other[i]) for i in range(SAMPLES)] for other in others]
+        rows[name]["another"] = spread(max(pairs, key=np.mean))
     # One's own seeds: how much of the mouth's movement the sound decides.
     for name, own in clean.items():
         rows[name]["another_seed"] = _rounded(
@@ -244,7 +244,10 @@ def _fitted(folder: Path, video: Path) -> Fit:
     path = folder / f"{video.stem}.npz"
     if not path.exists():
         raise UserError(f"{path} does not exist", f"Run vlogger fit --video {video} --out {path}")
-    return result.load(path)
+    fit = result.load(path)
+    if not fit.quality.good.any():
+        raise UserError(f"{path} has no frame that was fitted well", "Leave that video out of VLOGGER_MEDIA")
+    return fit
 
 
 @app.command()
@@ -272,7 +275,7 @@ def main(
         ranked = motion_people.against(speaker.average, body, fps, people, begin("talking videos"))
     stored = bundle.load(bundle_folder or moving.packaged()).stages[moving.STAGE]
     found = {
-        "command": f"python -m benchmarks.motion_speech --fits DIR --preset {preset}",
+        "command": f"VLOGGER_MEDIA=... python -m benchmarks.motion_speech --fits DIR --preset {preset}",
         "versions": {
             "python": sys.version.split()[0],
             **{package: metadata.version(package) for package in ("jax", "numpy", "scipy", "librosa")},
@@ -284,7 +287,8 @@ def main(
         "people": {"samples_averaged": AVERAGED * SAMPLES, **ranked},
     }
     found["missed"] = missed(found)
-    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    with atomic.replacing(out) as part:
+        part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     show(found)
     print(*(found["missed"] or ["all limits are met"]), sep="\n")
 

@@ -60,12 +60,13 @@ def by_hand(performer: Performer) -> Callable[[dict, Window, Draw], np.ndarray]:
     """A window, step by step from Python."""
     model, recipe = performer.model, performer.recipe
     objective, sampler, packing = recipe.objective, recipe.sampler, model.packing
+    warmth = packing.spread(model.section.temperature)
     columns = (jnp.arange(packing.d) >= packing.face).astype(jnp.int32)
 
     @jax.jit
     def begin(params: dict, window: Window, draw: Draw) -> tuple:
         sound, _ = model.listen(params, window.heard)
-        x = draw.named("start").normal_frames(window.known)
+        x = warmth * draw.named("start").normal_frames(window.known)
         return sound, x, sampler.stepper.init(x)
 
     def advance(guided: bool) -> Callable:
@@ -90,13 +91,13 @@ def by_hand(performer: Performer) -> Callable[[dict, Window, Draw], np.ndarray]:
 
             denoise = guidance.guided(told, sampler.guidance) if guided else guidance.conditional(told, 1)
             fixed = start if sampler.stepper.deterministic else None
-            noise = start if fixed is not None else draw.named("steps").at(i).normal_frames(x)
-            stepper = Replacement(sampler.stepper, window.known, mask, fixed)
+            noise = start if fixed is not None else warmth * draw.named("steps").at(i).normal_frames(x)
+            stepper = Replacement(sampler.stepper, window.known, mask, fixed, exact=False)
             return stepper.step(x, denoise(x, jnp.full(b, at)), Step(first, last, ends), memory, noise)
 
         return one
 
-    calls = {guided: advance(guided) for guided in (True, False)}
+    calmed, calls = jax.jit(model.calmed), {guided: advance(guided) for guided in (True, False)}
     grid, (low, high) = sampler.grid, sampler.interval
 
     def sample(params: dict, window: Window, draw: Draw) -> np.ndarray:
@@ -108,7 +109,7 @@ def by_hand(performer: Performer) -> Callable[[dict, Window, Draw], np.ndarray]:
             x, memory = calls[guided](
                 params, window, draw, sound, start, (x, memory), (*row, np.asarray(i == grid.steps - 1))
             )
-        return np.asarray(x)
+        return np.asarray(calmed(x))
 
     return sample
 

@@ -20,7 +20,9 @@ REPLACED = 20
 """Bad clips in a row, in whose place others are taken."""
 
 
-def measured(clips: Sequence, body: BodyModel, windows: int, seed: int, report: console.Report) -> dict[str, float]:
+def measured(
+    clips: Sequence, body: BodyModel, windows: int, seed: int, report: console.Report, *, at_rest: bool = False
+) -> dict[str, float]:
     """Root mean square of each packed part, over all frames of windows as the motion network is trained on.
 
     Args:
@@ -28,6 +30,7 @@ def measured(clips: Sequence, body: BodyModel, windows: int, seed: int, report: 
         body: of the clips.
         windows: how many, each with a reference of its own.
         report: is told which part is done, 0 to 1.
+        at_rest: of the change of the rest pose at the origin, instead of the reference's.
 
     Raises:
         UserError: if `windows` is below 1, or clips cannot be read.
@@ -48,7 +51,8 @@ def measured(clips: Sequence, body: BodyModel, windows: int, seed: int, report: 
                 {name: sample[f"reference_{name}"] for name in varying},
             )
         )
-        squares += np.square(packing.pack(moving, reference), dtype=np.float64).sum(axis=0)
+        origin = dataclasses.replace(rest, betas=sample["betas"]) if at_rest else reference
+        squares += np.square(packing.pack(moving, origin), dtype=np.float64).sum(axis=0)
         frames += length
         report((i + 1) / windows)
     return {name: max(float(np.sqrt(squares[where].mean() / frames)), LEAST) for name, where in packing.columns.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import jax
 import ml_collections
@@ -14,12 +15,14 @@ from data_pipelines.loaders.order import Endless, Order, Reading, Stream
 from data_pipelines.loaders.overheard import Overheard
 from data_pipelines.loaders.samples import Sample
 from data_pipelines.loaders.toy import ToySamples
+from vlogger_jax.body import model_file
 from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.stage import Batch, Stage
 from vlogger_jax.core.typing import Int
 from vlogger_jax.metrics.gesture_autoencoder.stage import Data as GestureData
 from vlogger_jax.metrics.gesture_windows import FRAMES as WINDOW
+from vlogger_jax.motion.model import Section
 from vlogger_jax.motion.stage import Data
 from vlogger_jax.parallel import distributed
 from vlogger_jax.toy import truth
@@ -35,7 +38,9 @@ def stream(config: ml_collections.ConfigDict, split: str) -> Endless:
     """
     match config.stage:
         case "motion":
-            return _motions(from_mapping(Data, config.data, "config.data"), config.train.seed, split)
+            data = from_mapping(Data, config.data, "config.data")
+            section = from_mapping(Section, config.model, "config.model")
+            return _motions(data, section, config.train.seed, split)
         case "gesture_autoencoder":
             data = from_mapping(GestureData, config.data, "config.data")
             return _windows(data, Motions(WINDOW, WINDOW, remembered=data.remembered), config.train.seed, split)
@@ -48,7 +53,7 @@ def stream(config: ml_collections.ConfigDict, split: str) -> Endless:
             raise UserError(f"nothing is known of data for the stage {other!r}", "Name another stage")
 
 
-def _motions(data: Data, seed: int, split: str) -> Endless:
+def _motions(data: Data, section: Section, seed: int, split: str) -> Endless:
     training = split == "train"
     windows = Motions(
         shortest=data.shortest if training else data.frames,
@@ -56,12 +61,13 @@ def _motions(data: Data, seed: int, split: str) -> Endless:
         hearing=data.hearing,
         overheard=from_mapping(Overheard, data.overheard or {}, "config.data.overheard") if training else Overheard(),
         remembered=data.remembered,
+        fps=section.fps,
     )
-    return _windows(data, windows, seed, split)
+    return _windows(data, windows, seed, split, section.body_file)
 
 
-def _windows(data: Data | GestureData, windows: Motions, seed: int, split: str) -> Endless:
-    opened = dataset.open(data.folder)
+def _windows(data: Data | GestureData, windows: Motions, seed: int, split: str, body: str | None = None) -> Endless:
+    opened = dataset.open(data.folder, model_file.chosen(Path(body) if body else None))
     return Stream(MotionWindows(opened.clips(split), opened.body, windows), seed, data.tolerated)
 
 

@@ -69,6 +69,12 @@ def test_hands_that_are_not_seen_are_calm(body, visible, wanted):
     assert strengths(body, smplx.rest_motion(body), visible) == wanted
 
 
+def test_a_hand_that_holds_something_is_calm(body):
+    rest = smplx.rest_motion(body)
+    strength = moving.take(body, rest, ALL, holding=(False, True)).manner.strength
+    assert (strength.left, strength.right) == (1.0, 0.1)
+
+
 def test_hands_that_touch_each_other_are_calm(body):
     """Arms forward, in parallel and turned inwards."""
     clasped, apart = (posed(body, left_shoulder=(0, -turn, 0), right_shoulder=(0, turn, 0)) for turn in (1.85, 1.57))
@@ -105,7 +111,7 @@ def test_what_is_asked_for_counts_on_top(body):
 
 def test_a_bundle_performs_as_what_was_saved(folder, params):
     opened = moving.performer(folder)
-    direct = Performer(model_of(CONFIG), recipe_of(CONFIG), params, 32)
+    direct = Performer(model_of(CONFIG), recipe_of(CONFIG), params, 32, 8)
     assert (opened.window, opened.fps, opened.model.section) == (32, 24.0, direct.model.section)
     jax.tree.map(np.testing.assert_array_equal, opened.params, params)
     reference = made.motion(0, 1, expressions=52, spread=0.2)

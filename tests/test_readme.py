@@ -101,6 +101,25 @@ def test_what_it_says_of_loaders():
     assert f"{details['memory']['late_mb'] - details['memory']['early_mb']:+.1f} MB" in text
 
 
+def test_what_it_says_of_motion():
+    motion, speech = results("motion.json"), results("motion_speech.json")
+    speed = json.loads((ROOT / "benchmarks" / "results" / "motion_speed.cpu2.json").read_text())["rows"]
+    ours, beside, pooled = motion["rows"]["ours"], motion["lip_error_over"], speech["people"]["pooled"]
+    rows = {line.split("|")[1].strip()[:12]: line for line in README.splitlines() if line.startswith("| ")}
+    assert f" {ours['lip_vertex_error_mm']['value']:.1f} mm" in rows["lips, the ve"]
+    for other in ("second performance", "ridge", "mean pose"):
+        assert f" {beside[other]['value']:.2f} of " in rows["lips, the ve"]
+    assert f" {ours['aperture_correlation']['value']:.2f} " in rows["opening of t"]
+    for name in ("bilabials_closed", "rest_without_speech"):
+        assert f" {100 * ours[name]['value']:.0f} % of" in rows["opening of t"]
+    parts = [f"{ours[f'{part}_std']['value']:.2f}" for part in ("expression", "head", "hands")]
+    assert " / ".join(parts) in rows["movement ove"]
+    assert f"{ours['face_jerk']['value']:.2f} and {ours['body_jerk']['value']:.2f}" in rows["movement ove"]
+    assert f" {pooled['correlation']:.2f}; percentile {pooled['percentile']:.0f} " in rows["lips of thre"]
+    [fast] = [row["ours"] for row in speed if ", fast;" in row["case"]]
+    assert f" {fast:.2f} s " in rows["ten seconds "]
+
+
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 

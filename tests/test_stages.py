@@ -19,7 +19,7 @@ def test_the_motion_stage_knows_the_lips_of_its_body():
     made = stages.build(config)
     assert made.name == "motion"
     assert made.spec["expression"].shape == (96, 52)
-    with pytest.raises(UserError, match=r"config.model.body is 'smplx-0'. Name the body that there is, 'default-v1'"):
+    with pytest.raises(UserError, match=r"is 'smplx-0', and that of config.model.body_file is 'default-v1'"):
         stages.build({**config, "model": {**config["model"], "body": "smplx-0"}})
 
 

@@ -67,30 +67,44 @@ def performer(folder: str | Path | None = None, preset: str = "usual") -> Perfor
     config["diffusion"] = {**config["diffusion"], **PRESETS[preset]}
     model = model_of(config)
     params = opened.params(STAGE, {"trainable": jax.eval_shape(model.init, jax.random.key(0)), "frozen": {}})
-    return Performer(model, recipe_of(config), params["trainable"], int(config["data"]["frames"]))
+    frames = int(config["data"]["frames"])
+    return Performer(model, recipe_of(config), params["trainable"], frames, min(Performer.overlap, frames // 4))
 
 
-def calm(model: BodyModel, reference: Motion, visible: tuple[float, float, float], manner: Manner = USUAL) -> Manner:
-    """`manner` with hands held back (`CALM`) that the reference does not show, or shows touching something.
+def calm(
+    model: BodyModel,
+    reference: Motion,
+    visible: tuple[float, float, float],
+    manner: Manner = USUAL,
+    holding: tuple[bool, bool] = (False, False),
+) -> Manner:
+    """`manner` with hands held back (`CALM`) that the reference does not show, or shows touching or holding something.
 
     Args:
         reference: one frame.
         visible: how much of torso, left hand and right hand it shows.
+        holding: whether left and right hand hold something, which no pose tells.
     """
     joints = np.asarray(smplx.pose(model, reference).joints)[0]
     touching = _touching(joints)
     sides = {
-        side: CALM if seen < SEEN or touches else 1.0
-        for side, seen, touches in zip(("left", "right"), visible[1:], touching, strict=True)
+        side: CALM if seen < SEEN or touches or holds else 1.0
+        for side, seen, touches, holds in zip(("left", "right"), visible[1:], touching, holding, strict=True)
     }
     given = manner.strength
     strength = dataclasses.replace(given, left=given.left * sides["left"], right=given.right * sides["right"])
     return dataclasses.replace(manner, strength=strength)
 
 
-def take(model: BodyModel, reference: Motion, visible: tuple[float, float, float], **asked: Any) -> Take:
-    """What to ask of a performance of the person of `reference`; `asked` as in `Take`."""
-    manner = calm(model, reference, visible, asked.pop("manner", USUAL))
+def take(
+    model: BodyModel,
+    reference: Motion,
+    visible: tuple[float, float, float],
+    holding: tuple[bool, bool] = (False, False),
+    **asked: Any,
+) -> Take:
+    """What to ask of a performance of the person of `reference`; as in `calm`, and `asked` as in `Take`."""
+    manner = calm(model, reference, visible, asked.pop("manner", USUAL), holding)
     return Take(visible=visible, manner=manner, **asked)
 
 

@@ -1,6 +1,7 @@
 """From a config to the stage that it describes; what trains, samples, compiles and exports a stage begins here."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,15 +34,20 @@ def build(config: Mapping[str, Any] | ConfigDict) -> Stage:
         case "gesture_autoencoder":
             return gesture_autoencoder(config)
         case "motion":
-            return motion(config, _lips(config["model"].get("body")))
+            return motion(config, _lips(config["model"]))
         case "toy":
             return toy(config)
         case other:
             raise UserError(f"there is no stage named {other!r}", f"Name one of {', '.join(STAGES)}")
 
 
-def _lips(body: Any) -> np.ndarray:
-    model = model_file.default()
-    if body != model.name:
-        raise UserError(f"config.model.body is {body!r}", f"Name the body that there is, {model.name!r}")
-    return lips.directions(model)
+def _lips(section: Mapping[str, Any]) -> np.ndarray | None:
+    """Those of the body of the section `model`; None if they do not count."""
+    file = section.get("body_file")
+    body = model_file.chosen(Path(file) if file else None)
+    if section.get("body") != body.name:
+        raise UserError(
+            f"config.model.body is {section.get('body')!r}, and that of config.model.body_file is {body.name!r}",
+            f"Name {body.name!r}, or give the file of the other",
+        )
+    return lips.directions(body) if section.get("lips") else None

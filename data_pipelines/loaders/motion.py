@@ -38,6 +38,7 @@ class Motions:
         shortest, longest: frames; clips that are shorter are taken whole.
         hearing: what is made of the sound, as `audio.hearing.named` reads it.
         overheard: what is put into the sound of training.
+        fps: frames/s that clips must have; None: any.
         silent: root mean square, of full scale, below which a clip has no sound and is bad.
         remembered: clips that are kept in memory once they were read, 400 KB each for ten seconds.
     """
@@ -46,6 +47,7 @@ class Motions:
     longest: int = 192
     hearing: Any = "log_mel"
     overheard: Overheard = field(default_factory=Overheard)
+    fps: float | int | None = None
     silent: float | int = 1e-4
     remembered: int = 0
 
@@ -161,6 +163,12 @@ class MotionWindows:
             raise UserError(
                 f"clip {clip.clip} ({clip.identity}) is of the body {_named(*found)}, not {_named(*wanted)}",
                 "Give the body that the clips are of",
+            )
+        # 23.976 frames/s count as 24.
+        if self.config.fps is not None and abs(motion.fps / self.config.fps - 1) > 0.002:
+            raise UserError(
+                f"clip {clip.clip} ({clip.identity}) has {motion.fps} frames/s, not {self.config.fps}",
+                "Set config.model.fps to those of the data set, or make one of that rate",
             )
 
 

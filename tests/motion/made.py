@@ -19,7 +19,7 @@ from vlogger_jax.motion.packing import NONE
 BODY, HEARING = "default-v1", dict(name="normalised", bands=4)
 SIZE = dict(width=8, blocks=1, heads=2, listener=8, lookahead=2, lookback=1)
 DIFFUSION = dict(schedule="cosine", prediction="x0", sampler="dpm_solver_2m", grid="uniform_time", steps=2)
-MASS = dataclasses.replace(NONE, **dict.fromkeys(PARTS_OF_BODY, 1.0))
+MASS = dataclasses.replace(NONE, **dict.fromkeys(PARTS_OF_BODY, 3.0))
 """The body is averaged, the face is not."""
 
 TURNS = ("global_orient", "body_pose", "left_hand_pose", "right_hand_pose")

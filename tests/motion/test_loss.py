@@ -90,7 +90,7 @@ def outputs(seed: int = 1) -> dict:
 def compiled(settings: str, rough: bool):
     """The loss, the gradient with respect to what is predicted, and what the network was told."""
     made_of = json.loads(settings)
-    dropped = Dropped(**{"reference": 0.0, "group": 0.0, **made_of.pop("dropped", {})})
+    dropped = Dropped(**{"reference": 0.0, "nothing": 0.0, "group": 0.0, **made_of.pop("dropped", {})})
     of, lips = model(), LIPS_OF.copy()
     if rough:
         lips[..., :3] = 0
@@ -203,6 +203,15 @@ def test_each_part_has_its_weights(part):
     np.testing.assert_allclose(metrics["temp"], wanted, rtol=1e-4)
 
 
+def test_without_lips_the_rest_counts_as_before():
+    stages = [stage(made.config(frames=T, model=dict(lips=1.0)), lips) for lips in (LIPS_OF, None)]
+    params = made.stirred(stages[0].init(jax.random.key(0)).trainable)
+    data = {name: BATCH[name] for name in stages[0].spec}
+    (with_them, terms), (without, others) = (each.loss_fn(params, {}, data, DRAW) for each in stages)
+    assert set(terms) - set(others) == {"lips"}
+    np.testing.assert_allclose(with_them - terms["lips"], without, rtol=1e-5)
+
+
 def test_an_error_that_leaves_the_lips_alone_is_none_of_theirs():
     """The first three coefficients move no lips here, and all but face and jaw never do."""
     perfect = jnp.asarray(TRUTH, jnp.float32)
@@ -262,6 +271,13 @@ def test_conditions_are_dropped_each_by_itself():
     assert len(np.unique(has, axis=0)) == 8
     np.testing.assert_array_equal(np.asarray(told.reference)[:, -3:], np.asarray(BATCH["visible"]) * has[:, 2:])
     np.testing.assert_array_equal(told.valid, valid())
+
+
+def test_a_reference_may_not_be_told_at_all():
+    _, _, told = told_of(**{**TOLD, "dropped": dict(reference=0.0, nothing=0.4)})
+    has = np.asarray(told.has_reference)
+    np.testing.assert_array_equal(has[:, :1].repeat(3, axis=1), has)
+    np.testing.assert_allclose(1 - has.mean(), 0.4, atol=0.13)
 
 
 def test_the_network_sees_the_truth_noised():

@@ -138,6 +138,14 @@ def test_limits_hold_for_what_is_shown():
     assert (np.abs(shown.transl - REFERENCE.transl) <= ORDINARY.shift + 1e-6).all()
 
 
+def test_limits_hold_whatever_the_strength():
+    shown = Manner(strength=Strength(head=20.0, torso=20.0), limits=ORDINARY)(MOTION, REFERENCE, REFERENCE)
+    found = change.between(shown, REFERENCE)
+    bound = np.deg2rad([ORDINARY.pitch, ORDINARY.yaw, ORDINARY.roll])
+    assert (np.abs(found["head"].sum(axis=1)) <= bound + 1e-4).all()
+    assert (np.abs(shown.transl - REFERENCE.transl) <= ORDINARY.shift + 1e-6).all()
+
+
 def expressions(kept: bool) -> list[int]:
     return [i for i, name in enumerate(EXPRESSIONS) if (name in KEPT) == kept]
 
@@ -216,6 +224,7 @@ def test_under_jit_as_on_numpy():
         (Strength, dict(face=float("inf")), "the strength of face is inf"),
         (Strength, dict(head=float("nan")), "the strength of head is nan"),
         (Limits, dict(yaw=0.0), "limits of motion are"),
+        (Limits, dict(pitch=float("nan")), "limits of motion are"),
         (Manner, dict(keep_expression=1.5), "keep_expression is 1.5"),
         (Manner, dict(keep_expression=-0.5), "keep_expression is -0.5"),
     ],

@@ -10,7 +10,6 @@ import pytest
 from tests.motion import made
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.motion.network import VISEMES, Size, Told
-from vlogger_jax.motion.packing import NONE
 
 B, T, AHEAD = 2, 12, 2
 FACE = slice(0, 14)
@@ -48,11 +47,6 @@ def strict():
     return network(lookahead=0)
 
 
-@pytest.fixture(scope="module")
-def unsmoothed():
-    return network(lookahead=AHEAD, averaged=NONE)
-
-
 def changed(array: np.ndarray, frames) -> np.ndarray:
     other = array.copy()
     other[:, frames] += 1
@@ -69,17 +63,14 @@ def same_until(found: np.ndarray, wanted: np.ndarray) -> int:
 def test_a_frame_hears_no_further_ahead_than_it_may(made_up, k):
     predict, usual = made_up
     other, before = predict(heard=changed(usual["heard"], slice(k, None))), predict()
-    assert same_until(other[..., FACE], before[..., FACE]) == k - AHEAD
-    # The window that the body is averaged over reaches ahead as far.
-    assert same_until(other[..., 14:], before[..., 14:]) == k - 2 * AHEAD
+    assert same_until(other, before) == k - AHEAD
 
 
 @pytest.mark.parametrize("name", ["x", "known", "shown"])
 def test_a_frame_sees_none_after_it(made_up, name):
     predict, usual = made_up
     other, before = predict(**{name: changed(usual[name], slice(7, None))}), predict()
-    assert same_until(other[..., FACE], before[..., FACE]) == 7
-    assert same_until(other[..., 14:], before[..., 14:]) == 7 - AHEAD
+    assert same_until(other, before) == 7
 
 
 @pytest.mark.parametrize("name", ["heard", "x", "known", "shown"])
@@ -96,13 +87,11 @@ def test_what_lies_before_is_seen_as_far_back_as_the_clip(made_up):
 
 
 def test_frames_that_fill_up_a_clip_change_no_other(made_up):
-    """But for those of the body that are averaged with them."""
     predict, usual = made_up
     valid = np.broadcast_to(np.arange(T) < 8, (B, T))
     after = {name: changed(usual[name], slice(8 + AHEAD, None)) for name in ("heard", "x", "known", "shown")}
     for other in (predict(valid=valid), predict(valid=valid, **after)):
-        assert same_until(other[..., FACE], predict()[..., FACE]) >= 8
-        assert same_until(other[..., 14:], predict()[..., 14:]) >= 8 - AHEAD
+        assert same_until(other, predict()) >= 8
 
 
 def test_frames_that_fill_up_a_clip_are_not_attended_to(made_up):
@@ -136,13 +125,22 @@ def test_samples_do_not_know_of_each_other(made_up):
     assert (found[1] != before[1]).any()
 
 
-def test_what_has_mass_is_averaged_and_the_face_is_not(made_up, unsmoothed):
-    rough, smooth = unsmoothed[0](), made_up[0]()
-    np.testing.assert_allclose(smooth[..., FACE], rough[..., FACE], rtol=1e-5, atol=1e-5)
-    weights = np.exp(-(np.arange(-3.0, AHEAD + 1) ** 2) / 2)
+def test_what_has_mass_is_calmed_and_the_face_is_not():
+    model, rough = made.model(), np.asarray(inputs(made.model())["x"])
+    calm = np.asarray(model.calmed(rough))
+    np.testing.assert_array_equal(calm[..., FACE], rough[..., FACE])
+    weights = np.array([*np.cos(np.pi / 8 * np.arange(-3, 1)) ** 2, *np.cos(np.pi / 6 * np.arange(1, 3)) ** 2])
     padded = np.concatenate([rough[:, :1].repeat(3, axis=1), rough, rough[:, -1:].repeat(AHEAD, axis=1)], axis=1)
     wanted = sum(weight * padded[:, i : i + T] for i, weight in enumerate(weights / weights.sum()))
-    np.testing.assert_allclose(smooth[..., 14:], wanted[..., 14:], atol=1e-5)
+    np.testing.assert_allclose(calm[..., 14:], wanted[..., 14:], atol=1e-5)
+
+
+def test_frames_know_where_they_are(made_up):
+    """Of the same at every frame, and nothing heard, each makes something else, however far from the ends."""
+    predict, usual = made_up
+    same = {name: np.zeros_like(usual[name]) for name in ("heard", "x", "known", "shown")}
+    found = predict(**same, has_sound=np.zeros(B, np.float32), valid=np.ones((B, T), bool))
+    assert (np.abs(np.diff(found[:, T // 2 :], axis=1)).max(axis=-1) > 1e-4).all()
 
 
 def test_what_a_reference_is_not_said_to_have_is_not_told():
@@ -161,13 +159,20 @@ def test_what_a_reference_is_not_said_to_have_is_not_told():
     np.testing.assert_allclose(whole[:, face:-3], model.packing.pose(one)[:, 0], atol=1e-6)
 
 
+def test_frames_heard_ahead_are_dealt_out_to_layers():
+    """Any number of them, the first to the columns; `lookback` is 1."""
+    for ahead, wanted in ((0, [2, 2, 2]), (1, [2, 2, 2]), (4, [3, 3, 3]), (6, [4, 4, 3])):
+        layers = made.model(lookahead=ahead).init(jax.random.key(0))["listener"]["layers"]
+        assert [layer["conv"]["conv"]["kernel"].shape[0] for layer in layers.values()] == wanted
+
+
 def test_it_begins_by_predicting_nothing_and_has_what_a_config_says():
     model = made.model(blocks=2)
     params = model.init(jax.random.key(0))
     assert set(params) == {"listener", "denoiser"}
     assert not np.asarray(params["denoiser"]["out"]["kernel"]).any()
     assert params["listener"]["viseme"]["kernel"].shape == (8, VISEMES)
-    assert params["listener"]["around"]["conv"]["kernel"].shape[0] == 1 + 1 + AHEAD
+    assert [layer["conv"]["conv"]["kernel"].shape[0] for layer in params["listener"]["layers"].values()] == [3, 2, 2]
     assert len(params["denoiser"]["blocks"]) == 2
     leaves = zip(*(jax.tree.leaves(model.init(jax.random.key(seed))) for seed in (0, 0, 1)), strict=True)
     same = [(np.array_equal(one, two), np.array_equal(one, other)) for one, two, other in leaves]

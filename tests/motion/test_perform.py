@@ -263,7 +263,7 @@ def test_with_another_sampler_known_frames_come_back_too(sampler):
     ("change", "message"),
     [
         (dict(body="smplx-0"), "the reference is of the body 'smplx-0', and the motion model of 'default-v1'"),
-        (dict(transl=np.zeros((2, 3), np.float32)), "the reference has 2 frames"),
+        (dict(transl=np.zeros((2, 3), np.float32)), r"the reference.s place is \(2, 3\)"),
     ],
 )
 def test_references_that_cannot_be(change, message):
@@ -281,7 +281,19 @@ def test_nobody_says_how_long():
         echoing().perform(None, REFERENCE, TAKE)
 
 
-@pytest.mark.parametrize("settings", [dict(samples=0), dict(frames=0), dict(seed=-1)])
+@pytest.mark.parametrize("heard", [np.float32([0, np.nan] * 400), np.float32([0, np.inf] * 400)])
+def test_sounds_that_cannot_be(heard):
+    with pytest.raises(UserError, match="the sound is not one channel of finite numbers"):
+        list(echoing().stream([sound(3), heard], REFERENCE, TAKE))
+
+
+@pytest.mark.parametrize("visible", [(1.0, -0.5, 0.0), (1.0, 0.0, 7.0), (1.0, 0.0, float("nan"))])
+def test_shares_that_cannot_be(visible):
+    with pytest.raises(UserError, match="Give shares of torso, left and right hand, 0 to 1"):
+        Take(visible=visible)
+
+
+@pytest.mark.parametrize("settings", [dict(samples=0), dict(frames=0), dict(seed=-1), dict(seed=2**32)])
 def test_takes_that_cannot_be(settings):
     with pytest.raises(UserError, match="Give 1 or more of each"):
         Take(**settings)

@@ -1,5 +1,7 @@
 """One window: what is given comes back, and what is not is not looked at; and how two versions are joined."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from tests.motion import made
 from vlogger_jax.core.draw import Draw
 from vlogger_jax.motion.model import Model
+from vlogger_jax.motion.packing import NONE, ONES
 from vlogger_jax.motion.sample import Window, joined, make_window
 
 B, T = 2, 12
@@ -17,7 +20,7 @@ B, T = 2, 12
 def sampled():
     model = made.model()
     params = made.stirred(model.init(jax.random.key(0)))
-    window = jax.jit(make_window(model, made.recipe(scales=(1.5,), interval=(0.2, 0.9))))
+    window = jax.jit(make_window(model, made.recipe(scales=(1.5,), interval=(0.2, 0.9), steps=4)))
     rng = np.random.default_rng(0)
     usual = Window(
         heard=rng.uniform(0, 1, (B, T, 4, 4)).astype(np.float32),
@@ -53,10 +56,10 @@ def test_it_is_heard_and_causal(sampled):
     other = usual.heard.copy()
     other[:, 8:] += 1
     nothing = np.zeros((B, T, 2), bool)
-    differ = (sample(heard=other, given=nothing) != sample(given=nothing)).any(axis=(0, 2))
-    # Two steps, each of which averages the body over two frames more.
-    assert not differ[: 8 - 2 - 2 * 2].any()
-    assert differ[8:].all()
+    differ = (sample(heard=other, given=nothing) != sample(given=nothing)).any(axis=0)
+    # However many steps there are: two frames of sound ahead, and for the body two more that it is averaged over.
+    np.testing.assert_array_equal(differ[:, :14].any(axis=1), np.arange(T) >= 8 - 2)
+    np.testing.assert_array_equal(differ[:, 14:].any(axis=1), np.arange(T) >= 8 - 2 - 2)
 
 
 class Hears(Model):
@@ -70,7 +73,7 @@ class Hears(Model):
 
 
 def test_it_is_guided_by_the_sound(sampled):
-    usual, model = sampled[1], made.model()
+    usual, model = sampled[1], made.model(averaged=NONE)
     window = make_window(Hears(model.section, model.hearing), made.recipe(scales=(1.5,)))
     found = np.asarray(jax.jit(window)({}, usual, Draw.of(jax.random.key(1), B)))
     np.testing.assert_allclose(found[~columns(usual.given)], 1.5, atol=1e-5)
@@ -78,10 +81,32 @@ def test_it_is_guided_by_the_sound(sampled):
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_what_is_given_may_come_back_as_the_network_would_have_it(sampled, exact):
-    usual, model = sampled[1], made.model()
+    usual, model = sampled[1], made.model(averaged=NONE)
     window = make_window(Hears(model.section, model.hearing), made.recipe(), exact)
     found, given = np.asarray(jax.jit(window)({}, usual, Draw.of(jax.random.key(1), B))), columns(usual.given)
     np.testing.assert_allclose(found, np.where(given & exact, usual.known, 1.0), atol=1e-5)
+
+
+class Stays(Hears):
+    """Says that all of it is clean, so that samples are linear in their noise."""
+
+    def denoise(self, params, x, t, told):
+        return x
+
+
+@pytest.mark.parametrize("sampler", ["dpm_solver_2m", dict(name="ddpm", variance="small")])
+def test_the_noise_of_each_part_has_its_temperature(sampled, sampler):
+    usual, nothing = sampled[1], np.zeros((B, T, 2), bool)
+
+    def found(**temperature: float) -> np.ndarray:
+        model = made.model(averaged=NONE, temperature=dataclasses.replace(ONES, **temperature))
+        window = make_window(Stays(model.section, model.hearing), made.recipe(sampler=sampler))
+        return np.asarray(jax.jit(window)({}, usual._replace(given=nothing), Draw.of(jax.random.key(1), B)))
+
+    before, after = found(), found(head=0.5, expression=0.0)
+    share = made.model().packing.spread(dataclasses.replace(ONES, head=0.5, expression=0.0))
+    np.testing.assert_allclose(after, share * before, rtol=1e-4, atol=1e-5)
+    assert (np.abs(before) > 0).all()
 
 
 @pytest.mark.parametrize("name", ["visible", "reference"])

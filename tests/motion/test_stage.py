@@ -8,7 +8,6 @@ import pytest
 from tests.motion import made
 from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.errors import UserError
-from vlogger_jax.motion.packing import NONE
 from vlogger_jax.motion.stage import model_of, recipe_of, stage
 
 T, GIVEN = 12, 4
@@ -63,9 +62,8 @@ def test_guidance_is_of_the_sound_alone():
 
 
 @pytest.mark.parametrize("prediction", ["eps", "v"])
-def test_what_is_not_averaged_may_be_predicted_in_any_way(prediction):
-    still = dict(averaged=vars(NONE))
-    stage(made.config(data=dict(frames=T), model=still, diffusion=dict(prediction=prediction)), LIPS)
+def test_motion_may_be_predicted_in_any_way(prediction):
+    stage(made.config(data=dict(frames=T), diffusion=dict(prediction=prediction)), LIPS)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +79,6 @@ def test_what_is_not_averaged_may_be_predicted_in_any_way(prediction):
         (dict(model=dict(deviations=dict(jaw=0.0))), "deviations of motion are"),
         (dict(model=dict(deviations=dict(nose=1.0))), "unknown key 'nose'"),
         (dict(diffusion=dict(prediction="w")), "no prediction named 'w'"),
-        (dict(diffusion=dict(prediction="eps")), "averaged is of a predicted body"),
-        (dict(diffusion=dict(prediction="v")), 'Give the prediction "x0", or 0 for all parts'),
         (dict(model=dict(averaged=dict(transl=-1.0))), "motion is averaged over"),
         (dict(model=dict(averaged=dict(jaw=float("nan")))), "motion is averaged over"),
     ],

@@ -13,7 +13,7 @@ MM = 1000.0
 
 
 def lip_vertex_error(predicted: Float[Array, "t n 3"], truth: Float[Array, "t n 3"]) -> float:
-    """LVE of FaceFormer (Fan et al. 2022), after MeshTalk: in every frame the vertex that is farthest off; their mean.
+    """The root of FaceFormer's LVE (Fan et al. 2022): in every frame the vertex that is farthest off; their mean.
 
     Args:
         predicted, truth: `posed.lip_vertices`, metres.

@@ -1,7 +1,7 @@
-"""Bodies have mass: what is predicted of them is averaged over the frames around, as a layer without parameters.
+"""Bodies have mass: of a sample they are averaged over the frames around, once, after the last step.
 
-A network that has learned for an hour still trembles, and third derivatives are made of that. Trained with the average
-behind it, it learns to move as fast as before, and cannot tremble.
+A network that has learned for an hour trembles, and third derivatives are made of that. Within the steps there would be
+no end to it: each would hear as far ahead as the window reaches.
 """
 
 import math
@@ -17,20 +17,22 @@ Window = dict[int, float]
 """How much the frames around one count, by how much later they are."""
 
 
-def window(deviation: float | int, ahead: int) -> Window:
-    """A Gaussian of `deviation` frames, 0 for none, that reaches back three of them, and ahead at most `ahead`."""
-    reach = round(3 * deviation)
-    if not reach:
-        return {0: 1.0}
-    weights = {i: math.exp(-((i / deviation) ** 2) / 2) for i in range(-reach, min(reach, ahead) + 1)}
+def window(reach: float | int, ahead: int) -> Window:
+    """A raised cosine that falls to nothing behind `reach` frames back, 0 for none, and at most `ahead` frames ahead.
+
+    Both sides end softly, however short the one ahead is: an edge would let trembling through.
+    """
+    back = round(reach)
+    front = min(back, ahead)
+    weights = {i: 0.5 + 0.5 * math.cos(math.pi * i / (1 + (back if i < 0 else front))) for i in range(-back, front + 1)}
     return {i: weight / sum(weights.values()) for i, weight in weights.items()}
 
 
-def averaged(x: Float[Array, "b t d"], packing: Packing, deviations: PerPart, ahead: int) -> Float[Array, "b t d"]:
+def averaged(x: Float[Array, "b t d"], packing: Packing, reaches: PerPart, ahead: int) -> Float[Array, "b t d"]:
     """Packed motion, each part averaged over its own window; the clip's ends repeat."""
     parts, frames = [], x.shape[1]
     for name, columns in packing.columns.items():
-        weights, part = window(getattr(deviations, name), ahead), x[..., columns]
+        weights, part = window(getattr(reaches, name), ahead), x[..., columns]
         if len(weights) > 1:
             first, last = min(weights), max(weights)
             # One product with a band instead of a pass over memory for each of a dozen frames.

@@ -30,21 +30,23 @@ class Dropped:
 
     Attributes:
         reference: that are not told the expression, pose or visible parts of the reference, each by itself.
+        nothing: that are told nothing of it.
         group: that are given all of the body, and as many that are given all of the face.
     """
 
-    reference: float = 0.15
+    reference: float = 0.1
+    nothing: float = 0.075
     group: float = 0.075
 
 
 def make(
-    model: Model, recipe: Recipe, dropped: Dropped, lips: Float[np.ndarray, "n 3 k"]
+    model: Model, recipe: Recipe, dropped: Dropped, lips: Float[np.ndarray, "n 3 k"] | None
 ) -> Callable[[Params, Params, Batch, Draw], Losses]:
     """The `loss_fn` of the stage; `lips` as `stage.stage` has them."""
     packing, section, objective = model.packing, model.section, recipe.objective
     counts = packing.spread(section.counts)
     smooths = counts * packing.spread(section.smooths)
-    seen = _seen(model, lips)
+    seen = None if lips is None else _seen(model, lips)
     logged = {name: packing.columns[name] for name in ("expression", "jaw", "head", "arms")}
 
     def loss_fn(trainable: Params, frozen: Params, batch: Batch, draw: Draw) -> Losses:
@@ -57,7 +59,7 @@ def make(
         level = draw_levels(draw.named("level"), recipe.context_noise)
         context = prepare(x0, mask, level, draw.named("context").normal_frames(x0))
         sound, logits = model.listen(trainable, batch["heard"])
-        shown, has_shown = model.shown(reference, batch["visible"], _kept(draw, dropped.reference))
+        shown, has_shown = model.shown(reference, batch["visible"], _kept(draw, dropped))
         told = Told(
             sound=sound,
             has_sound=(draw.named("drop").uniform() >= recipe.drop).astype(x0.dtype),
@@ -74,22 +76,24 @@ def make(
         weight = from_left(jnp.exp(objective.weighting.log_weight(objective.schedule.logsnr(t))), x0)
         new = (valid[..., None] & ~mask).astype(x0.dtype)
         errors = weight * (clean - x0) ** 2
-        off = (clean - x0)[..., : len(seen)] @ seen
         terms = {
             "diff": mean(errors * counts, new),
             "temp": mean(_steps(clean) ** 2 * smooths, (valid & _next(valid)).astype(x0.dtype)),
-            "lips": mean(weight * off**2, new[..., 0]),
             "viseme": _viseme(logits, batch["viseme"], valid),
         }
-        loss = terms["diff"] + terms["temp"] + section.lips * terms["lips"] + section.viseme * terms["viseme"]
+        loss = terms["diff"] + terms["temp"] + section.viseme * terms["viseme"]
+        if seen is not None:
+            terms["lips"] = mean(weight * ((clean - x0)[..., : len(seen)] @ seen) ** 2, new[..., 0])
+            loss += section.lips * terms["lips"]
         return loss, terms | {name: mean(errors[..., where], new[..., where]) for name, where in logged.items()}
 
     return loss_fn
 
 
-def _kept(draw: Draw, share: float) -> Bool[Array, "b 3"]:
-    """Whether expression, pose and visible parts of the reference are told; each is not of a `share` of the clips."""
-    return jnp.stack([draw.named(name).uniform() >= share for name in ("expression", "pose", "visible")], axis=-1)
+def _kept(draw: Draw, dropped: Dropped) -> Bool[Array, "b 3"]:
+    """Whether expression, pose and visible parts of the reference are told."""
+    each = [draw.named(name).uniform() >= dropped.reference for name in ("expression", "pose", "visible")]
+    return jnp.stack(each, axis=-1) & (draw.named("reference").uniform() >= dropped.nothing)[:, None]
 
 
 def _viseme(logits: Float[Array, "b t n"], viseme: UInt8[Array, "b t"], valid: Bool[Array, "b t"]) -> Float[Array, "b"]:

@@ -85,7 +85,7 @@ class Limits:
     shift: float = 0.015
 
     def __post_init__(self) -> None:
-        if min(vars(self).values()) <= 0:
+        if not all(limit > 0 for limit in vars(self).values()):
             raise UserError(f"limits of motion are {vars(self)}", "Give more than 0; to freeze a part, its strength")
 
     def __call__(self, changes: Change) -> Change:

@@ -36,9 +36,11 @@ class Section:
 
     Attributes:
         body: whose motion it is.
+        body_file: its model file; None: it is the packaged one.
         betas, expressions: coefficients of that body.
         relative_to: "reference": the body's pose is predicted as a change of the reference's; "rest": as it is.
-        averaged: standard deviation, frames, of the window that each part is averaged over.
+        averaged: frames back that the window reaches over which each part of a sample is averaged (`inertia.window`).
+        temperature: what the noise that a part is sampled from is multiplied by; less is nearer to what is likeliest.
         deviations: what packed numbers are divided by.
         counts: how much each number of a part counts in L_diff.
         smooths: lambda_temp: how much its change from frame to frame counts beside that.
@@ -50,9 +52,11 @@ class Section:
     body: str
     betas: int
     expressions: int
+    body_file: str | None = None
     fps: float = 24.0
     relative_to: Literal["reference", "rest"] = "reference"
     averaged: PerPart = NONE
+    temperature: PerPart = ONES
     deviations: PerPart = ONES
     counts: PerPart = ONES
     smooths: PerPart = ONES
@@ -60,8 +64,10 @@ class Section:
     viseme: float = 0.0
 
     def __post_init__(self) -> None:
-        if not all(0 <= deviation < math.inf for deviation in vars(self.averaged).values()):
+        if not all(0 <= reach < math.inf for reach in vars(self.averaged).values()):
             raise UserError(f"motion is averaged over {vars(self.averaged)} frames", "Give 0 or more for each part")
+        if not all(0 <= share < math.inf for share in vars(self.temperature).values()):
+            raise UserError(f"the temperature of motion is {vars(self.temperature)}", "Give 0 or more for each part")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,9 +120,12 @@ class Model:
         return self.listener(params["listener"], heard)
 
     def denoise(self, params: Params, x: Float[Array, "b t d"], t: Float[Array, "b"], told: Told) -> Array:
-        """As `network.Denoiser`, with the inertia of bodies."""
-        predicted, section = self.denoiser(params["denoiser"], x, t, told), self.section
-        return inertia.averaged(predicted, self.packing, section.averaged, section.size.lookahead)
+        """As `network.Denoiser`."""
+        return self.denoiser(params["denoiser"], x, t, told)
+
+    def calmed(self, x: Float[Array, "b t d"]) -> Float[Array, "b t d"]:
+        """A sample with the inertia of bodies."""
+        return inertia.averaged(x, self.packing, self.section.averaged, self.section.size.lookahead)
 
     def shown(self, reference: Motion, visible: Float[Array, "b 3"], has: Bool[Array, "b 3"]) -> tuple[Array, Array]:
         """`Told.reference`, `has_reference`: of [b, 1] frames, expression, pose and `visible` where `has` says so."""

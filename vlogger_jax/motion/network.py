@@ -14,13 +14,16 @@ from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.functional import remat
 from vlogger_jax.core.typing import Array, Bool, Float
 from vlogger_jax.nn.attention import TransformerBlock, causal
-from vlogger_jax.nn.dense import MLP, Linear, residual
+from vlogger_jax.nn.dense import MLP, Conv, Linear, residual
 from vlogger_jax.nn.embed import TimeEmbedding, frame_positions
 from vlogger_jax.nn.norm import LayerNorm
-from vlogger_jax.nn.temporal import TemporalConv, TemporalResidual
+from vlogger_jax.nn.temporal import TemporalResidual, with_neighbours
 
 VISEMES = 16
 """Classes that the listener is asked for in training, where they are known."""
+
+LAYERS = 3
+"""Of the listener, after its columns have become frames."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,7 @@ class Size:
         heads: of each.
         listener: width of the tokens of sound.
         lookahead: frames of sound after its own that a frame hears: lips lead the sound. 0 is strictly causal.
-        lookback: frames before its own that the first layer hears; later ones hear farther.
+        lookback: frames before its own that each layer of the listener hears.
         remat: what blocks keep for the gradient, as `core.functional.remat` names it.
     """
 
@@ -42,7 +45,7 @@ class Size:
     heads: int
     listener: int
     lookahead: int = 4
-    lookback: int = 6
+    lookback: int = 3
     remat: str = "none"
 
     def __post_init__(self) -> None:
@@ -60,30 +63,47 @@ class Size:
 
 
 class Listener(nnx.Module):
-    """Sound to one token a frame: all of the frame's columns, those of `lookback` frames before and `lookahead` after.
+    """Sound to one token a frame, of what it heard before and up to `lookahead` frames after.
+
+    Column by column first, for a burst of sound is one wherever in its frame it falls, then frame by frame.
 
     Args:
-        heard: width of a column.
+        columns: a frame has, each `heard` wide.
     """
 
     def __init__(self, size: Size, columns: int, heard: int, rngs: nnx.Rngs):
-        width = size.listener
-        self.stem = Linear(columns * heard, width, rngs=rngs)
+        width, first = size.listener, min(size.lookahead, 1)
+        self.around = (2 - first, first)
+        self.columns = nnx.List(
+            [Conv(c, width // 2, (columns + 1, 1), padding="VALID", rngs=rngs) for c in (heard, width // 2)]
+        )
+        self.norms = nnx.List([LayerNorm(width // 2, rngs=rngs) for _ in self.columns])
+        self.stem = Linear(columns * (width // 2), width, rngs=rngs)
         self.norm_stem = LayerNorm(width, rngs=rngs)
-        self.around = TemporalConv(width, width, size.lookback, size.lookahead, rngs=rngs)
-        self.norm_around = LayerNorm(width, rngs=rngs)
-        self.mlp = MLP(width, wider=2, rngs=rngs)
-        self.before = TemporalResidual(width, 2, 0, groups=1, rngs=rngs)
+        spans = [(size.lookback, ahead) for ahead in _dealt(size.lookahead - first, LAYERS)]
+        self.layers = nnx.List([TemporalResidual(width, *span, groups=1, rngs=rngs) for span in spans])
+        self.norm_layers = nnx.List([LayerNorm(width, rngs=rngs) for _ in spans])
+        self.mlps = nnx.List([MLP(width, wider=2, rngs=rngs) for _ in spans])
         self.norm = LayerNorm(width, rngs=rngs)
         self.viseme = Linear(width, VISEMES, rngs=rngs)
 
     def __call__(self, heard: Float[Array, "b t k w"]) -> tuple[Float[Array, "b t e"], Float[Array, "b t n"]]:
         """Tokens, and the logits of the visemes seen with them."""
-        x = jax.nn.silu(self.norm_stem(self.stem(heard.reshape(*heard.shape[:2], -1))))
-        x = jax.nn.silu(self.norm_around(self.around(x)))
-        x = residual(x, self.mlp(x))
-        tokens = self.norm(self.before(x))
+        b, t, _, w = heard.shape
+        x = with_neighbours(heard, *self.around).reshape(b, -1, 1, w)
+        for conv, norm in zip(self.columns, self.norms, strict=True):
+            x = jax.nn.silu(norm(conv(x)))
+        x = jax.nn.silu(self.norm_stem(self.stem(x.reshape(b, t, -1))))
+        for layer, norm, mlp in zip(self.layers, self.norm_layers, self.mlps, strict=True):
+            x = layer(x)
+            x = residual(x, mlp(norm(x)))
+        tokens = self.norm(x)
         return tokens, self.viseme(tokens)
+
+
+def _dealt(total: int, layers: int) -> list[int]:
+    """As many to each, the first ones getting what is left."""
+    return [total // layers + (i < total % layers) for i in range(layers)]
 
 
 @jax.tree_util.register_dataclass

@@ -19,6 +19,9 @@ from vlogger_jax.motion.manner import USUAL, Manner
 from vlogger_jax.motion.model import FIELDS, Model
 from vlogger_jax.motion.sample import Window, joined, make_window
 
+SEEDS = 2**32
+"""How many there are."""
+
 SECOND = mel.RATE
 """Samples of sound that are listened to at a time."""
 
@@ -44,11 +47,13 @@ class Take:
     start_from_reference: bool = True
 
     def __post_init__(self) -> None:
-        if self.samples < 1 or (self.frames is not None and self.frames < 1) or self.seed < 0:
+        if self.samples < 1 or (self.frames is not None and self.frames < 1) or not 0 <= self.seed < SEEDS:
             raise UserError(
                 f"{self.samples} performances of {self.frames} frames, seed {self.seed}",
-                "Give 1 or more of each, and a seed of 0 or more",
+                f"Give 1 or more of each, and a seed of 0 to {SEEDS - 1}",
             )
+        if len(self.visible) != 3 or not all(0 <= share <= 1 for share in self.visible):
+            raise UserError(f"the reference shows {self.visible}", "Give shares of torso, left and right hand, 0 to 1")
 
 
 ONCE = Take()
@@ -85,7 +90,8 @@ class Performer:
             reference: one frame, of the body that M knows.
 
         Raises:
-            UserError: if the reference is not one frame of the body that M knows, or nobody says how long it is to be.
+            UserError: if the reference is not one frame of the body that M knows, nobody says how long it is to be, or
+                the sound is not one channel of numbers.
         """
         if waveform is None and take.frames is None:
             raise UserError("there is neither a sound nor a number of frames", "Give one of them")
@@ -150,10 +156,10 @@ class Performer:
         if reference.body != section.body:
             raise UserError(
                 f"the reference is of the body {reference.body!r}, and the motion model of {section.body!r}",
-                "Fit the portrait with that body, or train a model of this one",
+                "Fit the portrait with that body",
             )
         if reference.transl.shape != (1, 3):
-            raise UserError(f"the reference has {reference.transl.shape[-2]} frames", "Give one frame")
+            raise UserError(f"the reference's place is {reference.transl.shape}, not (1, 3)", "Give one frame")
 
 
 class _Ears:
@@ -174,6 +180,8 @@ class _Ears:
         # One frame more tells whether this is the last window.
         while not self._ended and len(self._kept) <= frames:
             block = next(self._blocks, None)
+            if block is not None and not (block.ndim == 1 and np.isfinite(block).all()):
+                raise UserError("the sound is not one channel of finite numbers", "Mix channels, and leave out NaN")
             self._ended = block is None
             new = self._stream.finish() if self._ended else self._stream.push(block)
             self._listen(new)

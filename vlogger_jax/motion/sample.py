@@ -65,11 +65,19 @@ def make_window(model: Model, recipe: Recipe, exact: bool = True) -> Callable[[P
 
             return denoiser(predict, objective.schedule, objective.prediction)(x, t)
 
-        start = draw.named("start").normal_frames(known)
+        warmth = packing.spread(model.section.temperature).astype(known.dtype)
+        unit = per_frame(draw.named("steps"))
+
+        def noise(i: Array, like: Array) -> Array:
+            return warmth * unit(i, like)
+
+        start = warmth * draw.named("start").normal_frames(known)
         # An ODE keeps the noise that it starts from; a stochastic step has new noise, which is the known part's, too.
         kept = start if sampler.stepper.deterministic else None
         stepper = Replacement(sampler.stepper, known, mask, kept, exact)
-        return sample_spans(sampler.spans(denoise), sampler.grid, stepper, start, per_frame(draw.named("steps")))
+        steps = sampler.spans(denoise), sampler.grid, stepper, start, noise
+        calm = model.calmed(sample_spans(*steps))
+        return jnp.where(mask, known, calm) if exact else calm
 
     return sample
 

@@ -61,11 +61,11 @@ def recipe_of(config: Mapping[str, Any]) -> Recipe:
     return Recipe.of(config["diffusion"], conditions=1)
 
 
-def stage(config: Mapping[str, Any], lips: Float[np.ndarray, "n 3 k"]) -> Stage:
+def stage(config: Mapping[str, Any], lips: Float[np.ndarray, "n 3 k"] | None) -> Stage:
     """The stage that the sections `data`, `model` and `diffusion` describe.
 
     Args:
-        lips: `body.lips.directions` of the body.
+        lips: `body.lips.directions` of the body; None: they do not count beside the rest of the face.
 
     Raises:
         UserError: if they do not describe one.
@@ -76,11 +76,6 @@ def stage(config: Mapping[str, Any], lips: Float[np.ndarray, "n 3 k"]) -> Stage:
     ahead = model.section.size.lookahead
     if ahead >= data.frames:
         raise UserError(f"windows of {data.frames} frames, of which {ahead} hear no further", "Give longer ones")
-    if config["diffusion"]["prediction"] != "x0" and any(vars(model.section.averaged).values()):
-        raise UserError(
-            "config.model.averaged is of a predicted body, and the network predicts something else",
-            'Give the prediction "x0", or 0 for all parts',
-        )
 
     def shape(*sizes: int, dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(sizes, dtype)

@@ -170,6 +170,16 @@ def test_a_clip_of_another_body_is_refused_and_not_replaced(clip, change, what):
     assert not isinstance(caught.value, BadExample)
 
 
+def test_a_clip_of_another_rate_is_refused_and_not_replaced(clip):
+    slow = dataclasses.replace(clip, motion=dataclasses.replace(clip.motion, fps=12.0))
+    asked = dataclasses.replace(SHORT, fps=24.0)
+    with pytest.raises(UserError, match=r"has 12.0 frames/s, not 24.0") as caught:
+        Stream(windows(slow, config=asked), 0, tolerated=5)[0]
+    assert not isinstance(caught.value, BadExample)
+    nearly = dataclasses.replace(clip, motion=dataclasses.replace(clip.motion, fps=24000 / 1001))
+    assert windows(nearly, config=asked).sample(0, np.random.default_rng(0))["length"] > 0
+
+
 def test_samples_are_as_the_spec_says(data: DataSet):
     normalised = {"name": "normalised", "bands": 24}
     made = MotionWindows(data.clips("train"), data.body, Motions(8, 40, normalised, Overheard(0.1, 1.0, 1.0)))
