@@ -2,8 +2,7 @@
 
 import pytest
 
-from benchmarks import motion_ablation
-from docs import tables
+from benchmarks import motion_ablation, tables
 
 PAGE = tables.PAGE.read_text(encoding="utf-8")
 

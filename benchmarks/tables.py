@@ -1,4 +1,4 @@
-"""The tables of docs/motion.md from the numbers of their benchmarks: `python -m docs.tables`.
+"""The tables of docs/motion.md from the numbers of their benchmarks: `python -m benchmarks.tables`.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function here. `tests/test_tables.py` holds
 the page to what would be written.
@@ -155,4 +155,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(console.outcome(app, sys.argv[1:], "python -m docs.tables"))
+    sys.exit(console.outcome(app, sys.argv[1:], "python -m benchmarks.tables"))
