@@ -3,18 +3,20 @@
     python -m benchmarks.motion_ablation --data data/mentor_synth
 
 Short trainings with five seeds each: as the config is, but for averages over frames and temperatures, which the paper
-does not have; without the residual to the reference's pose; without L_temp; and without classifier-free guidance, a
-matter of sampling (of the first arm's networks). Stopped at any moment, it goes on with the (arm, seed) that it was
-at. What is told is whether the direction of the paper holds, by 95 % intervals over seeds (Student's t); where those of
-two arms overlap, it is undecided.
+does not have, and sampled at even steps of time; without the residual to the reference's pose; without L_temp; and
+without classifier-free guidance, a matter of sampling (of the first arm's networks). Stopped at any moment, it goes on
+with the (arm, seed) that it was at; what is in the file stays there, and trainings of other settings are for another.
+What is told is whether the direction of the paper holds, by 95 % intervals over seeds (Student's t); where those of two
+arms overlap, it is undecided.
 """
 
+import hashlib
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -26,19 +28,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import resumable
 from configs import motion as config_file
 from data_pipelines import deviations
 from data_pipelines.loaders import dataset, order
 from data_pipelines.loaders.motion import Motions, MotionWindows
 from data_pipelines.loaders.order import Order, Stream
 from data_pipelines.loaders.overheard import Overheard
-from launch import program
+from launch import program, record
 from vlogger_jax import console
-from vlogger_jax.body import model_file
+from vlogger_jax.body import model_file, reduced
 from vlogger_jax.body.smplx import BodyModel, pose
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Motion
 from vlogger_jax.core.stage import Params
-from vlogger_jax.media import atomic
 from vlogger_jax.metrics import jerk, lip_error, posed
 from vlogger_jax.motion.packing import BODY
 from vlogger_jax.motion.stage import model_of
@@ -68,6 +71,10 @@ place of the whole mesh, 52.27 without the residual, else 16.6 and 16.5 against 
 METRICS = ("lip_error_mm", "jerk_mm", "mesh_mm")
 
 
+Rows = dict[str, dict[str, float]]
+"""`METRICS`, by arm and seed: "full/0"."""
+
+
 class Trained(NamedTuple):
     """What a training left, as it can be kept."""
 
@@ -89,6 +96,8 @@ def config_of(arm: str, seed: int, steps: int, at_rest: Mapping[str, float]) -> 
     config.data.frames, config.data.shortest = FRAMES, FRAMES
     for part in config.model.averaged:
         config.model.averaged[part], config.model.temperature[part] = 0.0, 1.0
+    config.model.upper_face = None
+    config.diffusion.grid = "uniform_time"
     if arm == "no guidance":
         config.diffusion.scales = (1.0,)
     if arm == "no residual":
@@ -151,8 +160,8 @@ def measure(trained: Trained, windows: MotionWindows, body: BodyModel) -> dict[s
     truth, reference = model.motions(kept)
     ours = model.packing.unpack(x, model.origin(reference))
     # Every twentieth vertex is enough to tell where a mesh is.
-    few = posed.reduced(body, np.arange(0, len(body.v_template), 20))
-    face = posed.reduced(body, np.unique(np.asarray(body.faces)[np.asarray(body.landmark_faces)]))
+    few = reduced.to_vertices(body, np.arange(0, len(body.v_template), 20))
+    face = reduced.to_vertices(body, np.unique(np.asarray(body.faces)[np.asarray(body.landmark_faces)]))
     found: dict[str, list[float]] = {name: [] for name in METRICS}
     for i in range(TESTED):
         one, true = _row(ours, i, body), _row(truth, i, body)
@@ -165,7 +174,7 @@ def measure(trained: Trained, windows: MotionWindows, body: BodyModel) -> dict[s
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def verdicts(rows: dict[str, dict[str, float]]) -> dict[str, dict[str, str]]:
+def verdicts(rows: Rows) -> dict[str, dict[str, str]]:
     """Of each arm and metric of the paper's: "holds", "reversed" or "undecided"."""
     ranges = {arm: {name: interval(rows, arm, name) for name in METRICS} for arm in ARMS}
     found: dict[str, dict[str, str]] = {}
@@ -178,11 +187,18 @@ def verdicts(rows: dict[str, dict[str, float]]) -> dict[str, dict[str, str]]:
     return found
 
 
-def interval(rows: dict[str, dict[str, float]], arm: str, name: str) -> tuple[float, float]:
+def interval(rows: Rows, arm: str, name: str) -> tuple[float, float]:
     """Student's 95 % interval of the mean over seeds."""
     values = np.array([row[name] for key, row in rows.items() if key.rsplit("/", 1)[0] == arm])
     half = scipy.stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)
+
+
+def compared(rows: Rows) -> Rows:
+    """Those of the seeds that all arms have been trained with."""
+    seeds = {name.rsplit("/", 1)[1] for name in rows}
+    whole = {seed for seed in seeds if all(f"{arm}/{seed}" in rows for arm in ARMS)}
+    return {name: row for name, row in rows.items() if name.rsplit("/", 1)[1] in whole}
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -197,6 +213,7 @@ def main(
 ) -> None:
     """Train and measure the arms."""
     console.keep_compiled()
+    before = _read(out)
     opened, body = dataset.open(data), model_file.default()
     at_rest = deviations.measured(_First(opened.clips("train"), CLIPS), body, REST, 0, lambda done: None, at_rest=True)
     config_of_arm = partial(config_of, steps=steps, at_rest=at_rest)
@@ -211,9 +228,10 @@ def main(
         "parameters": _count(model_of(config.to_dict()).init),
         "configs": {arm: json.loads(config_of_arm(arm, 0).to_json_best_effort()) for arm in ARMS},
     }
-    kept = json.loads(out.read_text()) if out.exists() else {}
-    rows = kept.get("rows", {}) if kept.get("settings") == settings else {}
-    rows = {name: row for name, row in rows.items() if int(name.rsplit("/", 1)[1]) < seeds}
+    resumable.refuse_others(out, before, settings)
+    rows, codes, code = before.get("rows", {}), before.get("codes", {}), _code()
+    if others := [name for name in rows if codes.get(name) != code]:
+        print(f"{out}: {', '.join(others)}: of other code than there is now, or not noted; kept", file=sys.stderr)
     training, testing = (windows_of(config, opened, split, n) for split, n in (("train", CLIPS), ("test", 100)))
     with console.progress() as begin:
         for seed in range(seeds):
@@ -226,26 +244,42 @@ def main(
                 for each in todo:
                     made = program.build(config_of_arm(each, seed), jax.devices()[:1])
                     rows[f"{each}/{seed}"] = measure(trained._replace(made=made), testing, body)
+                    codes[f"{each}/{seed}"] = code
                 print(f"{arm}, seed {seed}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
-                _write(out, rows, settings, seeds)
-    _write(out, rows, settings, seeds)
-    _show(rows)
+                _write(out, rows, codes, settings, seeds)
+    _write(out, rows, codes, settings, seeds)
+    _show(compared(rows))
 
 
-def _write(out: Path, rows: dict, settings: dict, seeds: int) -> None:
+def _read(out: Path) -> dict[str, Any]:
+    """What an earlier run left, if there was one.
+
+    Raises:
+        UserError: if it is nothing that this wrote.
+    """
+    found = resumable.read(out)
+    for name, row in found.get("rows", {}).items():
+        arm, _, seed = name.rpartition("/")
+        numbers = [row.get(metric) for metric in METRICS] if isinstance(row, dict) else [None]
+        whole = all(isinstance(each, float | int) and math.isfinite(each) for each in numbers)
+        if arm not in ARMS or not seed.isdecimal() or not whole:
+            what = f"{out} has a row {name!r} that is none of this benchmark's"
+            raise UserError(what, "Restore it, or give another --out")
+    return found
+
+
+def _code() -> str:
+    """A hash of all that trains and measures. A comment changes it: rows of another one are told of, not refused."""
+    return hashlib.sha256(record.code().encode() + Path(__file__).read_bytes()).hexdigest()
+
+
+def _write(out: Path, rows: Rows, codes: dict[str, str], settings: dict, seeds: int) -> None:
     done = all(f"{arm}/{seed}" in rows for arm in ARMS for seed in range(seeds))
-    content = {
-        "command": "python -m benchmarks.motion_ablation --data data/mentor_synth",
-        "versions": {name: metadata.version(name) for name in ("jax", "flax", "optax", "numpy")},
-        "settings": settings,
-        "verdicts": verdicts(rows) if done else {},
-        "rows": rows,
-    }
-    with atomic.replacing(out) as part:
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content = {"settings": settings, "verdicts": verdicts(compared(rows)) if done else {}, "rows": rows, "codes": codes}
+    resumable.write(out, "python -m benchmarks.motion_ablation --data data/mentor_synth", content)
 
 
-def _show(rows: dict[str, dict[str, float]]) -> None:
+def _show(rows: Rows) -> None:
     table, said = Table("arm", *METRICS), verdicts(rows)
     for arm in ARMS:
         cells = []

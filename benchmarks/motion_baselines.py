@@ -17,7 +17,7 @@ from data_pipelines.schema import Clip
 from vlogger_jax.audio import mel
 from vlogger_jax.audio.hearing import Hearing
 from vlogger_jax.audio.speech import Engine, Phoneme
-from vlogger_jax.body import names, smplx
+from vlogger_jax.body import names, reduced, smplx
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.console import Report
 from vlogger_jax.controls import perturb
@@ -25,7 +25,6 @@ from vlogger_jax.controls.perturb import Perturbation
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Motion
 from vlogger_jax.core.typing import Float, Float32, Int
-from vlogger_jax.metrics import posed
 from vlogger_jax.motion.manner import Manner
 from vlogger_jax.motion.packing import Packing
 from vlogger_jax.motion.perform import Performer, Take
@@ -206,8 +205,8 @@ def acted_anew(body: BodyModel, clip: Clip, engine: Engine) -> Motion:
 
 def noisy_truth(body: BodyModel, clip: Clip, rng: np.random.Generator) -> Motion:
     """`clip` as fits of it would be off (`NOISE`)."""
-    reduced = posed.reduced(body, np.zeros(1, np.int64))
-    return perturb.perturb(reduced, clip.motion, clip.camera, NOISE, rng)[0]
+    joints = reduced.to_vertices(body, np.zeros(1, np.int64))
+    return perturb.perturb(joints, clip.motion, clip.camera, NOISE, rng)[0]
 
 
 def mean_pose(known: Sequence[Example]) -> Float32[np.ndarray, "d"]:

@@ -16,12 +16,13 @@ import scipy.stats
 from benchmarks.motion_baselines import Case
 from data_pipelines.avatars.acting import visemes
 from vlogger_jax.audio.speech import Phoneme
-from vlogger_jax.body import lips, smplx
+from vlogger_jax.body import lips, reduced, smplx
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.records import Motion
 from vlogger_jax.metrics import (
     aperture,
     beats,
+    blinks,
     closure,
     gesture_distance,
     gesture_windows,
@@ -32,6 +33,7 @@ from vlogger_jax.metrics import (
     spread,
 )
 from vlogger_jax.metrics.gesture_autoencoder.latents import Latents
+from vlogger_jax.motion.model import UPPER_FACE
 
 TENTHS = 10
 
@@ -43,10 +45,12 @@ METRICS = {
     "bilabials_closed": "closed",
     "rest_without_speech": "rest",
     "expression_std": "std expr.",
+    "upper_face_std": "upper face",
     "head_std": "head",
     "hands_std": "hands",
     "face_jerk": "jerk face",
     "body_jerk": "body",
+    "blinks_per_minute": "blinks/min",
     "beat_consistency": "BC",
     "beat_consistency_fixed": "BC fixed",
 }
@@ -64,6 +68,7 @@ class Seen(NamedTuple):
         aperture: mm.
         moves: what is told relative to the truth's, of `METRICS`.
         placed: joints of the body in place.
+        blinks: how many.
         windows: of gestures.
     """
 
@@ -71,6 +76,7 @@ class Seen(NamedTuple):
     aperture: np.ndarray
     moves: dict[str, float]
     placed: np.ndarray
+    blinks: int
     windows: np.ndarray
 
 
@@ -80,17 +86,23 @@ def look(body: BodyModel, motion: Motion) -> Seen:
     # Lips as `posed.lip_vertices` has them and the face's landmarks, posed together: it is what takes the time.
     of_lips, of_face = lips.vertices(body), np.unique(np.asarray(body.faces)[np.asarray(body.landmark_faces)])
     both = np.union1d(of_lips, of_face)
-    face = smplx.pose(posed.reduced(body, both), posed.face_only(motion)).vertices
+    face = smplx.pose(reduced.to_vertices(body, both), posed.face_only(motion)).vertices
     moves = {
         "expression_std": spread.of_expression(motion),
+        "upper_face_std": spread.of_points(np.asarray(motion.expression)[:, UPPER_FACE, None]),
         "head_std": spread.of_head(skeleton),
         "hands_std": spread.of_hands(skeleton),
         "face_jerk": jerk.jerk(face[:, np.isin(both, of_face)], motion.fps),
         "body_jerk": jerk.jerk(skeleton.positions, motion.fps),
     }
-    placed = posed.skeleton(body, posed.in_place(motion)).positions
-    windows = gesture_windows.windows(motion)
-    return Seen(face[:, np.isin(both, of_lips)], aperture.aperture(body, motion), moves, placed, windows)
+    return Seen(
+        lips=face[:, np.isin(both, of_lips)],
+        aperture=aperture.aperture(body, motion),
+        moves=moves,
+        placed=posed.skeleton(body, posed.in_place(motion)).positions,
+        blinks=blinks.blinks(motion),
+        windows=gesture_windows.windows(motion),
+    )
 
 
 def compare(case: Case, seen: Seen, truth: Seen, onsets: np.ndarray, speeds: np.ndarray) -> dict[str, Pair]:
@@ -113,6 +125,7 @@ def compare(case: Case, seen: Seen, truth: Seen, onsets: np.ndarray, speeds: np.
         "bilabials_closed": (float(closed.hits), float(closed.cases)),
         "rest_without_speech": (float(still.hits), float(still.cases)),
         **{name: (value, truth.moves[name]) for name, value in seen.moves.items()},
+        "blinks_per_minute": (float(seen.blinks), len(seen.aperture) / fps / 60),
         "beat_consistency": one(beats.consistency(seen.placed, onsets, fps, speeds)),
         "beat_consistency_fixed": one(beats.fixed(seen.placed, onsets, fps, speeds)),
     }

@@ -23,7 +23,7 @@ from vlogger_jax.motion.model import Model
 from vlogger_jax.motion.perform import Performer
 from vlogger_jax.motion.retarget import retarget
 
-SAMPLES, DEVIATING = 24, 8
+SAMPLES, DEVIATING = 24, 24
 """Performances of one sound, and of how many clips, that start from the reference."""
 
 SECONDS = range(5)

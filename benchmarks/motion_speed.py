@@ -60,7 +60,7 @@ def by_hand(performer: Performer) -> Callable[[dict, Window, Draw], np.ndarray]:
     """A window, step by step from Python."""
     model, recipe = performer.model, performer.recipe
     objective, sampler, packing = recipe.objective, recipe.sampler, model.packing
-    warmth = packing.spread(model.section.temperature)
+    warmth = model.warmth
     columns = (jnp.arange(packing.d) >= packing.face).astype(jnp.int32)
 
     @jax.jit
@@ -109,7 +109,7 @@ def by_hand(performer: Performer) -> Callable[[dict, Window, Draw], np.ndarray]:
             x, memory = calls[guided](
                 params, window, draw, sound, start, (x, memory), (*row, np.asarray(i == grid.steps - 1))
             )
-        return np.asarray(calmed(x))
+        return np.asarray(calmed(x, window.length))
 
     return sample
 

@@ -14,7 +14,7 @@ from configs.common import parse_arg
 def get_config(arg: str = "") -> ConfigDict:
     """`arg`: size=tiny."""
     parse_arg(arg, size=("tiny",))
-    steps = 6000
+    steps = 4000
     return ConfigDict(
         dict(
             stage="gesture_autoencoder",

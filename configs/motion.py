@@ -20,8 +20,9 @@ SIZES = {
 
 FACE, TRUNK, ARMS = ("expression", "jaw", "left_eye", "right_eye"), ("root", "torso", "head", "transl"), ("arms",)
 HANDS = ("left_hand", "right_hand")
-MASS = dict.fromkeys(FACE, 0.0) | dict.fromkeys(TRUNK, 9.0) | dict.fromkeys(ARMS + HANDS, 6.0)
-WARMTH = dict.fromkeys(FACE, 0.3) | dict.fromkeys(TRUNK, 1.3) | dict.fromkeys(ARMS + HANDS, 1.5)
+MASS = dict.fromkeys(FACE, 0.0) | dict.fromkeys(TRUNK, 6.0) | dict.fromkeys(ARMS + HANDS, 3.0)
+WARMTH = dict(expression=0.25, jaw=0.25, left_eye=0.87, right_eye=0.87) | dict.fromkeys(TRUNK, 1.1)
+WARMTH |= dict.fromkeys(ARMS + HANDS, 1.25)
 
 
 def get_config(arg: str = "") -> ConfigDict:
@@ -38,7 +39,7 @@ def get_config(arg: str = "") -> ConfigDict:
                 frames=96 if tiny else 240,
                 shortest=72 if tiny else 128,
                 hearing=heard,
-                overheard=dict(warp=0.12, noise=0.4, music=0.4, gain=12.0),
+                overheard=dict(warp=0.12, noise=0.5, music=0.4, gain=12.0),
                 dropped=dict(reference=0.1, nothing=0.075, group=0.075),
                 given=0,
                 remembered=6000 if tiny else 0,
@@ -54,6 +55,7 @@ def get_config(arg: str = "") -> ConfigDict:
                 relative_to="reference",
                 averaged=dict.fromkeys(MASS, 0.0) if paper else MASS,
                 temperature=dict.fromkeys(MASS, 1.0) if paper else WARMTH,
+                upper_face=1.0 if paper else 0.87,
                 deviations=dict(
                     expression=0.16,
                     jaw=0.025,
@@ -67,6 +69,8 @@ def get_config(arg: str = "") -> ConfigDict:
                     right_hand=0.07,
                     transl=0.011,
                 ),
+                # Neighbouring frames agree, so noise averages out over them: slow movement is decided where it is high.
+                shifts=dict.fromkeys(FACE, 1.0) | dict.fromkeys(TRUNK + ARMS + HANDS, 3.0 if tiny else 1.0),
                 counts=dict(
                     expression=4.0,
                     jaw=8.0,
@@ -97,15 +101,14 @@ def get_config(arg: str = "") -> ConfigDict:
                 viseme=0.0 if paper else 0.3,
             ),
             diffusion=dict(
-                # Neighbouring frames agree, so noise averages out over them: slow movement is decided where it is high.
-                schedule=dict(name="shifted", schedule="cosine", ratio=3.0 if tiny else 1.0),
+                schedule="cosine",
                 prediction="x0",
                 # 1 throughout is eq. 1, since x_0 is predicted.
                 weighting=dict(name="truncated_snr", low=1.0, high=1.0 if paper else 5.0),
                 times="stratified",
                 drop=0.1,
                 masks=dict(none=0.6, first=0.4),
-                context_noise=0.1,
+                context_noise=0.05 if tiny else 0.1,
                 sampler="dpm_solver_2m",
                 grid="uniform_time",
                 steps=20,

@@ -1,5 +1,6 @@
 """The arithmetic behind what is told of the motion network, where the answer is known beforehand."""
 
+import contextlib
 import json
 import math
 from dataclasses import dataclass, replace
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 from pytest import approx
 
+from benchmarks import motion, motion_metrics, motion_people, motion_speech
 from benchmarks import motion_ablation as ablation
-from benchmarks import motion_metrics, motion_people, motion_speech
 from benchmarks import motion_reference as references
 from benchmarks.motion_baselines import ELBOWS, Case
 from configs.motion import get_config
@@ -21,6 +22,7 @@ from vlogger_jax.audio.hearing import LogMel
 from vlogger_jax.audio.mel import RATE
 from vlogger_jax.audio.speech import Phoneme
 from vlogger_jax.body import model_file, names, smplx
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Motion
 from vlogger_jax.metrics import beats, posed
 from vlogger_jax.metrics.aperture import aperture
@@ -36,6 +38,51 @@ AT_REST = {name: 0.5 + i / 100 for i, name in enumerate(PARTS)}
 @pytest.fixture(scope="module")
 def body() -> smplx.BodyModel:
     return model_file.default()
+
+
+def test_clips_without_a_middle_are_refused_before_anything_is_made(tmp_path):
+    """The packaged ones are 96 frames: two ends of 2 s, and nothing between."""
+    with pytest.raises(UserError, match=r"96 frames \(4 s\)\. .* 97 frames or more"):
+        motion.main(SAMPLE, clips=2, out=tmp_path / "motion.json")
+
+
+@pytest.mark.parametrize(
+    ("test", "train", "said"),
+    [
+        ((97, 97), (97,), None),
+        ((240, 240), (240, 300), None),
+        ((240, 96), (240,), "96 frames"),
+        ((240,), (240,), "1 test"),
+        ((240, 240), (), "0 training"),
+        ((240, 200), (240,), "200 to 240"),
+        ((240, 240), (240, 200), "training clips of 200"),
+    ],
+)
+def test_clips_that_can_be_measured(test, train, said):
+    lengths = {"test": np.array(test, np.int64), "train": np.array(train, np.int64)}
+    opened = SimpleNamespace(
+        manifest=SimpleNamespace(fps=24.0), clips=lambda split: SimpleNamespace(lengths=lengths[split])
+    )
+    with pytest.raises(UserError, match=said) if said else contextlib.nullcontext():
+        motion._check(SAMPLE, opened)
+
+
+def test_what_is_of_one_clip_meets_no_limit_of_an_interval():
+    value = {"value": 1.0, "low": 0.5, "high": 0.9}
+    names = [*motion.LEAST, *(f"{part}_std" for part in ("expression", "head", "hands")), "face_jerk", "body_jerk"]
+
+    def found(other: dict) -> dict:
+        return {
+            "lip_error_over": {"mean pose": value, **dict.fromkeys(motion.BETTER, other)},
+            "rows": {"ours": dict.fromkeys(names, value)},
+            "start_from_reference": {"from_1_to_4_s": other},
+            "raised_hands": {"shares": {references.TOLD: {"too_far": None}}},
+        }
+
+    met = {each["what"]: each["met"] for each in motion.limits(found(value))}
+    alone = {each["what"]: each["met"] for each in motion.limits(found({"value": 1.0}))}
+    changed = {what for what in met if met[what] != alone[what]}
+    assert len(changed) == 1 + len(motion.BETTER) and all("end" in what and met[what] for what in changed)
 
 
 def talking(body: smplx.BodyModel, opening: np.ndarray, fps: float = 24.0) -> Motion:
@@ -63,7 +110,8 @@ def flat(config) -> dict[str, object]:
 
 def test_the_full_arm_is_the_config_shorter_and_without_averages():
     changes = {"train.seed": 3, "train.steps": 50, "optim.steps": 50, "optim.warmup": 5, "train.ema": 0.98}
-    changes |= {"train.batch": 16, "data.frames": 64, "data.shortest": 64}
+    changes |= {"train.batch": 16, "data.frames": 64, "data.shortest": 64, "model.upper_face": None}
+    changes |= {"diffusion.grid": "uniform_time"}
     changes |= {f"model.averaged.{part}": 0.0 for part in PARTS} | {f"model.temperature.{part}": 1.0 for part in PARTS}
     assert flat(ablation.config_of("full", 3, 50, AT_REST)) == flat(get_config("size=tiny")) | changes
 
@@ -104,83 +152,6 @@ def test_verdicts_are_of_intervals_that_do_not_meet(offset, more, less):
     assert ablation.verdicts(beside(offset)) == wanted
     undecided = dict.fromkeys(wanted, dict.fromkeys(ablation.METRICS, "undecided"))
     assert ablation.verdicts(beside(offset * 4.96 / 4.98)) == undecided
-
-
-WORTH = {"full": 1.0, "no residual": 2.0, "no temporal loss": 0.5, "no guidance": 1.01}
-"""Of an arm; a hundredth more for each seed."""
-
-
-def arm_of(config) -> str:
-    arm = "no residual" if config.model.relative_to == "rest" else "full"
-    arm = "no temporal loss" if config.model.smooths.jaw == 0 else arm
-    return "no guidance" if config.diffusion.scales == (1.0,) else arm
-
-
-@pytest.fixture
-def ablate(monkeypatch, tmp_path):
-    """Runs the command on the packaged records without training: what would be trained, and what is written."""
-    out = tmp_path / "ablation.json"
-    monkeypatch.setattr(ablation.deviations, "measured", lambda *given, **named: dict(AT_REST))
-    monkeypatch.setattr(ablation.program, "build", lambda config, devices: config)
-    monkeypatch.setattr(ablation, "windows_of", lambda *given: None)
-    monkeypatch.setattr(ablation, "_count", lambda init: 1)
-
-    def measure(trained, windows, body):
-        return dict.fromkeys(ablation.METRICS, WORTH[arm_of(trained.made)] + 0.01 * trained.made.train.seed)
-
-    def run(steps: int = 50, seeds: int = 2, last: float = math.inf, before: dict | None = None):
-        asked = []
-
-        def train(config, windows, report):
-            if len(asked) == last:
-                raise KeyboardInterrupt
-            asked.append((arm_of(config), config.train.seed, config.train.steps))
-            return ablation.Trained(config, None, config.to_dict())
-
-        monkeypatch.setattr(ablation, "train", train)
-        monkeypatch.setattr(ablation, "measure", measure)
-        if before is not None:
-            out.write_text(json.dumps(before))
-        try:
-            ablation.main(SAMPLE, steps, seeds, out)
-        except KeyboardInterrupt:
-            assert len(asked) == last
-        return asked, json.loads(out.read_text())
-
-    return run
-
-
-def rows_of(seeds: int) -> dict[str, dict]:
-    worth = {f"{arm}/{seed}": WORTH[arm] + 0.01 * seed for seed in range(seeds) for arm in ablation.ARMS}
-    return {key: approx(dict.fromkeys(ablation.METRICS, each)) for key, each in worth.items()}
-
-
-def test_ablations_go_on_where_they_were_stopped(ablate):
-    asked, found = ablate(last=4)
-    assert asked == [("full", 0, 50), ("no residual", 0, 50), ("no temporal loss", 0, 50), ("full", 1, 50)]
-    missing = ("no residual/1", "no temporal loss/1")
-    assert (
-        found["rows"] == {key: row for key, row in rows_of(2).items() if key not in missing} and not found["verdicts"]
-    )
-    found["rows"]["full/0"]["jerk_mm"] = 1.25
-    asked, found = ablate(before=found)
-    assert asked == [("no residual", 1, 50), ("no temporal loss", 1, 50)]
-    assert found["rows"]["full/0"]["jerk_mm"] == 1.25 and found["rows"].keys() == rows_of(2).keys()
-    said = {arm: verdicts["mesh_mm"] for arm, verdicts in found["verdicts"].items()}
-    assert said == {"no residual": "holds", "no temporal loss": "reversed", "no guidance": "undecided"}
-    assert ablate() == ([], found)
-    asked, found = ablate(seeds=3)
-    assert {seed for _, seed, _ in asked} == {2} and len(asked) == 3 and len(found["rows"]) == 12
-
-
-def test_ablations_with_other_settings_begin_anew(ablate):
-    _, found = ablate()
-    assert found["rows"] == rows_of(2)
-    assert {steps for _, _, steps in ablate(steps=60)[0]} == {60} and len(ablate(before=found, steps=60)[0]) == 6
-    for name in found["settings"]:
-        other = found | {"settings": found["settings"] | {name: "another"}}
-        asked, again = ablate(before=other)
-        assert len(asked) == 6 and again == found, name
 
 
 WORDS = (("b", 1, 1.25), ("a", 1.25, 2), ("m", 2, 2.25), ("a", 2.25, 4), ("p", 4, 4.25), ("a", 4.25, 5))
@@ -379,6 +350,7 @@ def test_who_says_what_the_sound_says_ranks_first(late, body):
         pairs = np.array(clip["curve_or_sound_shifted"])
         np.testing.assert_allclose(pairs[:, 0], pairs[:, 1], atol=0.1 if late else 2e-4)
     pooled = found["pooled"]
+    assert "curve" in found["shifted"]
     assert pooled["percentile"] == pooled["percentile_with_excess"] == 100 and pooled["correlation"] > 0.999
     shown = [[9, 10, 11]], (0.0003, 0.1003, 0.2003)
     assert asked == [(640 * frames, *shown) for frames in (300, 250, 250, 250, 250)] * 2 and reports[-1] == 1

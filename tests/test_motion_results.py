@@ -101,6 +101,14 @@ def test_metrics_tell_the_sound_from_another(recorded):
     assert value(recorded, "second performance", "aperture_correlation") > 0.9
 
 
+def test_people_blink(recorded):
+    """What is likeliest never does."""
+    truth, ours, still = (value(recorded, row, "blinks_per_minute") for row in ("truth", "ours", "mean pose"))
+    assert still == 0 and 10 < truth < 30
+    assert 0.5 * truth < ours < 2 * truth
+    assert value(recorded, "ours", "upper_face_std") > 0.6
+
+
 def test_hands_that_are_raised_twice_would_be_seen(recorded):
     hands = recorded["raised_hands"]
     assert hands["clips"] >= 10

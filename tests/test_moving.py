@@ -149,3 +149,14 @@ def test_references_of_other_bodies_are_refused(folder):
     reference = dataclasses.replace(made.motion(0, 1, expressions=52), body="smplx-0123456789ab")
     with pytest.raises(UserError, match="of the body 'smplx-0123456789ab', and the motion model of 'default-v1'"):
         moving.performer(folder).perform(None, reference, Take(frames=3))
+
+
+@pytest.mark.parametrize("section", ["data", "model", "diffusion"])
+@pytest.mark.parametrize("instead", [None, "left out"])
+def test_a_bundle_whose_config_lacks_a_section_is_refused(tmp_path, params, section, instead):
+    config = {name: part for name, part in CONFIG.items() if name != section}
+    if instead is None:
+        config[section] = None
+    bundle.save(tmp_path, "motion", {"trainable": params, "frozen": {}}, Training(config=config, step=7, seed=0))
+    with pytest.raises(UserError, match=f"has no section {section}"):
+        moving.performer(tmp_path)

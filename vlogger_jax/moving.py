@@ -20,7 +20,7 @@ from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Motion
 from vlogger_jax.core.typing import Float
 from vlogger_jax.motion.manner import USUAL, Manner
-from vlogger_jax.motion.perform import Performer, Take
+from vlogger_jax.motion.perform import Performer, Take, check_visible
 from vlogger_jax.motion.stage import model_of, recipe_of
 
 STAGE = "motion"
@@ -64,6 +64,8 @@ def performer(folder: str | Path | None = None, preset: str = "usual") -> Perfor
         raise UserError(f"there is no preset {preset!r}", f"Name one of {', '.join(PRESETS)}")
     opened = bundle.load(packaged() if folder is None else folder)
     config = dict(opened.stored(STAGE).training.config)
+    if wrong := [name for name in ("data", "model", "diffusion") if not isinstance(config.get(name), Mapping)]:
+        raise UserError(f"the config of {STAGE} in {opened.folder} has no section {wrong[0]}", "Export it anew")
     config["diffusion"] = {**config["diffusion"], **PRESETS[preset]}
     model = model_of(config)
     params = opened.params(STAGE, {"trainable": jax.eval_shape(model.init, jax.random.key(0)), "frozen": {}})
@@ -84,7 +86,13 @@ def calm(
         reference: one frame.
         visible: how much of torso, left hand and right hand it shows.
         holding: whether left and right hand hold something, which no pose tells.
+
+    Raises:
+        UserError: if `visible` is not three shares, or `holding` not two.
     """
+    check_visible(visible)
+    if np.shape(holding) != (2,):
+        raise UserError(f"hands hold {holding!r}", "Say so of left and right hand: (False, True), for example")
     joints = np.asarray(smplx.pose(model, reference).joints)[0]
     touching = _touching(joints)
     sides = {

@@ -14,13 +14,10 @@ import typer
 from PIL import Image
 
 from data_pipelines.loaders import dataset, frames, order
-from data_pipelines.loaders.samples import Sample
 from docs.figures.body import titled
 from vlogger_jax import console
 from vlogger_jax.controls import complete, show
-from vlogger_jax.controls.gbuffer import Extent, extent
-from vlogger_jax.controls.lookup import Anchor, Lookup
-from vlogger_jax.core.records import Controls
+from vlogger_jax.controls.gbuffer import extent
 from vlogger_jax.core.typing import UInt8
 
 OUT = Path(__file__).with_suffix(".png")
@@ -44,7 +41,7 @@ def draw(
     opened = dataset.open(data)
     stream = order.Stream(frames.frame_windows(opened, split, frames.Frames(size, COUNT)), seed=SEED)
     batch = order.batch(stream, order.Order(PEOPLE), 0)
-    controls = jax.device_get(controls_of(batch, extent(opened.body)))
+    controls = jax.device_get(jax.jit(complete.of_batch)(batch, extent(opened.body)))
     rows = []
     for i in range(PEOPLE):
         one = jax.tree.map(lambda values, i=i: values[i], controls)
@@ -57,19 +54,6 @@ def draw(
         out, optimize=True
     )
     print(out)
-
-
-@jax.jit
-def controls_of(batch: Sample, extent: Extent) -> Controls:
-    """What a training step makes of a batch: integers in, colours out."""
-
-    def one(sample: dict[str, jax.Array]) -> Controls:
-        anchor = Anchor(**{name: sample[f"reference_{name}"] for name in ("dense", "label", "outline")})
-        portrait = complete.portrait(anchor, extent, sample["reference"], sample["reference_matte"])
-        looked_up = Lookup(**{name: sample[name] for name in ("dense", "label", "warp_uv", "warp_mask")})
-        return complete.complete(portrait, looked_up)
-
-    return jax.vmap(one)(batch)
 
 
 def _seen(controls: Controls) -> list[UInt8[np.ndarray, "h w 3"]]:

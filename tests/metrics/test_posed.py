@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.metrics.people import moving
-from vlogger_jax.body import names, smplx
+from vlogger_jax.body import names, reduced, smplx
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.metrics import posed
 
@@ -53,8 +53,8 @@ def test_samples_are_posed_together(model):
 def test_correctives_of_the_jaw_move_the_lips(model):
     """Bodies in SMPL-X's own files have them, the default body has none."""
     rng = np.random.default_rng(0)
-    small = posed.reduced(model, np.arange(5))
-    lips = np.full(len(small.faces), names.LABELS.index("lips"), np.int32)
+    small = reduced.to_vertices(model, np.arange(5))
+    lips = np.full(1, names.LABELS.index("lips"), np.int32)
     posedirs = rng.normal(0, 0.01, (486, 5, 3)).astype(np.float32)
     with_them = dataclasses.replace(small, posedirs=posedirs, labels=lips, faces=np.int32([[0, 1, 2]]))
     motion = moving(model, 3)

@@ -308,3 +308,34 @@ def test_one_batch_is_learned():
         params, state, value = step(params, state)
         found.append(float(value))
     assert found[-1] < 0.2 * found[0]
+
+
+def test_what_is_not_told_of_the_reference_is_drawn_piece_by_piece():
+    kept = np.asarray(loss._kept(Draw.of(jax.random.key(0), 4000), Dropped(reference=0.5, nothing=0.5)))
+    np.testing.assert_allclose(kept.mean(axis=0), 0.25, atol=0.03)
+    np.testing.assert_allclose((kept[:, 0] & kept[:, 1]).mean(), 0.125, atol=0.03)
+
+
+class Still(Model):
+    """Says that everybody is as the reference is, with a face at rest."""
+
+    def listen(self, params, heard):
+        return heard.mean(axis=2), jnp.zeros((*heard.shape[:2], VISEMES))
+
+    def denoise(self, params, x, t, told):
+        return jnp.zeros_like(x)
+
+
+def test_a_shift_makes_noise_higher_and_counts_errors_as_before():
+    """Numbers three times as small are as far into the noise as those of a schedule shifted by three."""
+    shifts = dataclasses.replace(PerPart(), head=3.0, jaw=2.0)
+    found = []
+    for shifted in (PerPart(), shifts):
+        usual = made.model(deviations=DEVIATIONS, counts=COUNTS, lips=2.0, shifts=shifted)
+        still = Still(usual.section, usual.hearing)
+        loss_fn = loss.make(still, made.recipe(masks=NOTHING), Dropped(reference=0.0, nothing=0.0, group=0.0), LIPS_OF)
+        found.append(jax.jit(loss_fn)({}, {}, {name: BATCH[name] for name in BATCH if name != "x0"}, DRAW)[0])
+        motion, reference = still.motions(BATCH)
+        packed = still.packing.pack(motion, still.origin(reference))
+        np.testing.assert_allclose(packed * still.packing.spread(shifted), BATCH["x0"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)

@@ -127,7 +127,7 @@ def test_samples_do_not_know_of_each_other(made_up):
 
 def test_what_has_mass_is_calmed_and_the_face_is_not():
     model, rough = made.model(), np.asarray(inputs(made.model())["x"])
-    calm = np.asarray(model.calmed(rough))
+    calm = np.asarray(model.calmed(rough, jnp.full(len(rough), rough.shape[1])))
     np.testing.assert_array_equal(calm[..., FACE], rough[..., FACE])
     weights = np.array([*np.cos(np.pi / 8 * np.arange(-3, 1)) ** 2, *np.cos(np.pi / 6 * np.arange(1, 3)) ** 2])
     padded = np.concatenate([rough[:, :1].repeat(3, axis=1), rough, rough[:, -1:].repeat(AHEAD, axis=1)], axis=1)

@@ -14,7 +14,7 @@ from vlogger_jax.audio import hearing, mel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.motion.manner import Manner
 from vlogger_jax.motion.model import Model
-from vlogger_jax.motion.perform import Performer, Take, _Ears
+from vlogger_jax.motion.perform import Performer, Take, _Ears, check_visible
 
 WINDOW, OVERLAP, AHEAD = 12, 4, 2
 REFERENCE = made.motion(0, 1, expressions=52, spread=0.2)
@@ -263,15 +263,15 @@ def test_with_another_sampler_known_frames_come_back_too(sampler):
     ("change", "message"),
     [
         (dict(body="smplx-0"), "the reference is of the body 'smplx-0', and the motion model of 'default-v1'"),
-        (dict(transl=np.zeros((2, 3), np.float32)), r"the reference.s place is \(2, 3\)"),
+        (dict(frames=2), r"the reference.s place is \(2, 3\)"),
+        (dict(betas=np.zeros(10, np.float32)), r"the reference.s betas is \(10,\), not \(4,\)"),
+        (dict(expression=np.zeros((1, 10), np.float32)), r"the reference.s expression is \(1, 10\), not \(1, 52\)"),
+        (dict(jaw_pose=np.full((1, 3), np.nan, np.float32)), "the reference has numbers that are not finite"),
     ],
 )
 def test_references_that_cannot_be(change, message):
-    reference = REFERENCE
-    if "transl" in change:
-        reference = made.motion(0, 2, expressions=52)
-    else:
-        reference = dataclasses.replace(REFERENCE, **change)
+    frames = change.pop("frames", 1)
+    reference = dataclasses.replace(made.motion(0, frames, expressions=52), **change)
     with pytest.raises(UserError, match=message):
         echoing().perform(sound(3), reference, TAKE)
 
@@ -293,10 +293,31 @@ def test_shares_that_cannot_be(visible):
         Take(visible=visible)
 
 
+@pytest.mark.parametrize("visible", [(1.0, 1.0), (1.0,) * 4, None, 1.0])
+def test_shares_of_nobody(visible):
+    """Of what types do not tell to whom they are not checked."""
+    with pytest.raises(UserError, match="Give shares of torso, left and right hand, 0 to 1"):
+        check_visible(visible)
+
+
 @pytest.mark.parametrize("settings", [dict(samples=0), dict(frames=0), dict(seed=-1), dict(seed=2**32)])
 def test_takes_that_cannot_be(settings):
     with pytest.raises(UserError, match="Give 1 or more of each"):
         Take(**settings)
+
+
+@pytest.mark.parametrize("settings", [dict(frames=True), dict(samples=True), dict(seed=False)])
+def test_takes_of_what_are_no_whole_numbers(settings):
+    with pytest.raises(UserError, match="Give whole numbers"):
+        Take(**settings)
+
+
+def test_motion_has_the_models_rate_whatever_the_references():
+    """A portrait's fit may be a frame of a video of another rate."""
+    other = dataclasses.replace(REFERENCE, fps=30.0)
+    found, usual = (echoing().perform(sound(30), each, TAKE) for each in (other, REFERENCE))
+    assert found.fps == usual.fps == 24.0
+    np.testing.assert_array_equal(found.body_pose, usual.body_pose)
 
 
 @pytest.mark.parametrize("overlap", [0, 1, WINDOW - AHEAD, 40])

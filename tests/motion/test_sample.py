@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from tests.motion import made
+from vlogger_jax.body.names import EXPRESSIONS
 from vlogger_jax.core.draw import Draw
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.motion import inertia
 from vlogger_jax.motion.model import Model
 from vlogger_jax.motion.packing import NONE, ONES
 from vlogger_jax.motion.sample import Window, joined, make_window
@@ -107,6 +110,25 @@ def test_the_noise_of_each_part_has_its_temperature(sampled, sampler):
     share = made.model().packing.spread(dataclasses.replace(ONES, head=0.5, expression=0.0))
     np.testing.assert_allclose(after, share * before, rtol=1e-4, atol=1e-5)
     assert (np.abs(before) > 0).all()
+
+
+def test_the_upper_face_has_a_temperature_of_its_own():
+    warm = made.model(expressions=52, temperature=dataclasses.replace(ONES, expression=0.3), upper_face=0.9).warmth
+    upper = [name.startswith(("brow", "eye")) for name in EXPRESSIONS]
+    np.testing.assert_allclose(warm[:52], np.where(upper, 0.9, 0.3))
+    np.testing.assert_allclose(warm[52:], 1.0)
+    assert made.model(temperature=ONES).warmth.shape == (made.model().packing.d,)
+    with pytest.raises(UserError, match="5 expressions are not ARKit's"):
+        made.model(upper_face=0.9)
+
+
+def test_padding_is_not_averaged_with():
+    """The last frames of a short clip are what they are in a window that ends with it."""
+    x = np.random.default_rng(0).standard_normal((B, T, 4)).astype(np.float32)
+    held = np.asarray(inertia.held(jnp.asarray(x), jnp.asarray([T, T - 3])))
+    np.testing.assert_array_equal(held[0], x[0])
+    np.testing.assert_array_equal(held[1, : T - 3], x[1, : T - 3])
+    np.testing.assert_array_equal(held[1, T - 3 :], np.broadcast_to(x[1, T - 4], (3, 4)))
 
 
 @pytest.mark.parametrize("name", ["visible", "reference"])

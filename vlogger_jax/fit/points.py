@@ -1,14 +1,11 @@
 """Which points of the body MediaPipe's landmarks are compared with.
 
-The body is reduced to these points: a point on a face of the mesh becomes a vertex of its own, with the mean of its
-corners' shape, expression and skinning, so that the same body layer poses a few hundred vertices instead of all.
+The body is reduced to these points (`body.reduced`), so that the same body layer poses a few hundred vertices.
 """
-
-import dataclasses
 
 import numpy as np
 
-from vlogger_jax.body import names
+from vlogger_jax.body import names, reduced
 from vlogger_jax.body.smplx import BodyModel, Posed, pose
 from vlogger_jax.core.records import Motion, record, static
 from vlogger_jax.core.typing import Array, Float, Int, namespace
@@ -73,37 +70,11 @@ def reduce(model: BodyModel) -> Points:
     corners = np.concatenate([np.repeat(picks[:, None], 3, axis=1), *(np.asarray(model.faces)[f] for f in faces)])
     weights = np.concatenate([np.tile(np.float32([1, 0, 0]), (len(picks), 1)), *bary]).astype(np.float32)
 
-    def mean(values: Array) -> np.ndarray:
-        """Of values [v, ...] over the corners."""
-        values = np.asarray(values)
-        return (values[corners] * weights.reshape(*weights.shape, *[1] * (values.ndim - 1))).sum(axis=1)
-
-    count = len(corners)
-    itself = np.repeat(np.arange(count, dtype=np.int32)[:, None], 3, axis=1)
     ibug = np.arange(len(picks), len(picks) + 51, dtype=np.int32)
-    posedirs = model.posedirs
-    body = dataclasses.replace(
-        model,
-        v_template=mean(model.v_template),
-        shapedirs=mean(model.shapedirs),
-        expression_dirs=mean(model.expression_dirs),
-        posedirs=None if posedirs is None else np.moveaxis(mean(np.moveaxis(np.asarray(posedirs), 0, 1)), 0, 1),
-        lbs_weights=mean(model.lbs_weights),
-        faces=itself,
-        vertex_picks=np.arange(len(picks), dtype=np.int32),
-        landmark_faces=ibug,
-        landmark_bary=np.tile(np.float32([1, 0, 0]), (51, 1)),
-        contour_faces=None,
-        contour_bary=None,
-        mediapipe_faces=None,
-        mediapipe_bary=None,
-        uv=None,
-        uv_faces=None,
-        labels=np.zeros(count, np.int32),
-    )
+    body = reduced.to_points(model, corners, weights, np.arange(len(picks), dtype=np.int32), ibug)
     return Points(
         body=body,
-        face=ibug if not dense else np.arange(len(picks) + 51, count, dtype=np.int32),
+        face=ibug if not dense else np.arange(len(picks) + 51, len(corners), dtype=np.int32),
         joints=np.array(
             [*map(names.JOINTS.index, POSE_JOINTS.values()), *hand_points("left"), *hand_points("right")], np.int32
         ),

@@ -29,12 +29,6 @@ def beyond(
     return Count(int(_outside(pose, limits)[:, list(joints)].any(axis=1).sum()), len(pose))
 
 
-def worst(pose: Float[Array, "t 55 3"], limits: Float[Array, "55 3 2"]) -> dict[str, float]:
-    """Which joints are beyond, and in what share of frames; for finding out why, most often first."""
-    shares = _outside(pose, limits).mean(axis=0)
-    return {names.JOINTS[joint]: float(shares[joint]) for joint in np.argsort(-shares) if shares[joint]}
-
-
 def _outside(pose: Array, limits: Array) -> Bool[np.ndarray, "t 55"]:
     pose, limits = np.asarray(pose, np.float64), np.asarray(limits, np.float64)
     return ((pose < limits[..., 0] - TOLERANCE) | (pose > limits[..., 1] + TOLERANCE)).any(axis=-1)

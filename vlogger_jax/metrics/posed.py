@@ -6,11 +6,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from vlogger_jax.body import lips, names, smplx
+from vlogger_jax.body import lips, names, reduced, smplx
 from vlogger_jax.body.smplx import BodyModel
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Motion
-from vlogger_jax.core.typing import Float, Int
+from vlogger_jax.core.typing import Float
 
 
 class Skeleton(NamedTuple):
@@ -25,37 +25,13 @@ class Skeleton(NamedTuple):
     rotations: Float[np.ndarray, "*b t 55 3 3"]
 
 
-def reduced(model: BodyModel, vertices: Int[np.ndarray, "n"]) -> BodyModel:
-    """`model` with these vertices only; of what is posed, they and the 55 joints mean something."""
-    posedirs = model.posedirs
-    return dataclasses.replace(
-        model,
-        v_template=np.asarray(model.v_template)[vertices],
-        shapedirs=np.asarray(model.shapedirs)[vertices],
-        expression_dirs=np.asarray(model.expression_dirs)[vertices],
-        posedirs=None if posedirs is None else np.asarray(posedirs)[:, vertices],
-        lbs_weights=np.asarray(model.lbs_weights)[vertices],
-        faces=np.zeros((1, 3), np.int32),
-        vertex_picks=np.zeros(len(names.VERTEX_PICKS), np.int32),
-        landmark_faces=np.zeros(51, np.int32),
-        landmark_bary=np.zeros((51, 3), np.float32),
-        contour_faces=None,
-        contour_bary=None,
-        mediapipe_faces=None,
-        mediapipe_bary=None,
-        uv=None,
-        uv_faces=None,
-        labels=np.zeros(1, np.int32),
-    )
-
-
 def skeleton(model: BodyModel, motion: Motion) -> Skeleton:
     """Where the joints are.
 
     Raises:
         UserError: if `motion` is of another body.
     """
-    posed = smplx.pose(reduced(model, np.zeros(1, np.int64)), _numpy(motion))
+    posed = smplx.pose(reduced.to_vertices(model, np.zeros(1, np.int64)), _numpy(motion))
     return Skeleton(posed.joints[..., : len(names.JOINTS), :], posed.joint_rotation)
 
 
@@ -68,7 +44,7 @@ def lip_vertices(model: BodyModel, motion: Motion) -> Float[np.ndarray, "*b t n 
     vertices = lips.vertices(model)
     if not len(vertices):
         raise UserError(f"the body {model.name!r} does not say which faces are lips", "Use the default body")
-    return smplx.pose(reduced(model, vertices), face_only(motion)).vertices
+    return smplx.pose(reduced.to_vertices(model, vertices), face_only(motion)).vertices
 
 
 def face_only(motion: Motion) -> Motion:

@@ -9,8 +9,10 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from vlogger_jax.core.typing import Array, Float
+from vlogger_jax.core.constrain import CONTEXT, total
+from vlogger_jax.core.typing import Array, Float, Int
 from vlogger_jax.motion.packing import Packing, PerPart
+from vlogger_jax.nn.embed import frame_numbers
 from vlogger_jax.nn.temporal import with_neighbours
 
 Window = dict[int, float]
@@ -42,3 +44,10 @@ def averaged(x: Float[Array, "b t d"], packing: Packing, reaches: PerPart, ahead
             )
         parts.append(part)
     return jnp.concatenate(parts, axis=-1)
+
+
+def held(x: Float[Array, "b t d"], length: Int[Array, "b"]) -> Float[Array, "b t d"]:
+    """The last frame of each clip for whatever lies behind it: padding is not to be averaged with."""
+    frame, end = frame_numbers(x.shape[1]), length[:, None]
+    last = total((x * (frame == end - 1)[..., None]).sum(axis=1, keepdims=True), CONTEXT)
+    return jnp.where((frame < end)[..., None], x, last)

@@ -44,7 +44,7 @@ def make(
 ) -> Callable[[Params, Params, Batch, Draw], Losses]:
     """The `loss_fn` of the stage; `lips` as `stage.stage` has them."""
     packing, section, objective = model.packing, model.section, recipe.objective
-    counts = packing.spread(section.counts)
+    counts = packing.spread(section.counts) * packing.spread(section.shifts) ** 2
     smooths = counts * packing.spread(section.smooths)
     seen = None if lips is None else _seen(model, lips)
     logged = {name: packing.columns[name] for name in ("expression", "jaw", "head", "arms")}
@@ -113,7 +113,8 @@ def _seen(model: Model, lips: Float[np.ndarray, "n 3 k"]) -> Float[np.ndarray, "
     _, sizes, axes = np.linalg.svd(moved, full_matrices=False)
     kept = sizes > 0.01 * sizes[0]
     scaled = sizes[kept, None] * axes[kept]
-    return (scaled * np.sqrt(kept.sum() / (scaled**2).sum())).T.astype(np.float32)
+    shifts = model.packing.spread(model.section.shifts)[: lips.shape[-1]]
+    return (scaled * np.sqrt(kept.sum() / (scaled**2).sum()) * shifts).T.astype(np.float32)
 
 
 def _given(draw: Draw, recipe: Recipe, share: float, frames: int) -> Bool[Array, "b t 2"]:

@@ -52,7 +52,7 @@ class Strength:
                 raise UserError(f"the strength of {name} is {value}", "Give 0 or more; 1 is all that was performed")
 
     def __call__(self, changes: Change) -> Change:
-        """The body's part of it."""
+        """The changes of the body's parts, each times its strength."""
         sides = np.full((len(ARMS), 1), self.right, np.float32)
         sides[list(_LEFT)] = self.left
         shares: Mapping[str, float | np.ndarray] = {
@@ -71,6 +71,9 @@ ALL = Strength()
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
     """How far head and torso go from the reference, softly: half of it is left as it is, all of it is never passed.
+
+    Turns of the joints of a part are added up as axis-angles, axis by axis: what they are together while turns are as
+    small as M makes them.
 
     Attributes:
         yaw, pitch, roll: degrees of neck and head together.
@@ -107,9 +110,10 @@ ORDINARY = Limits()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Manner:
-    """All of it.
+    """What is shown of what M moves.
 
     Attributes:
+        strength: how much of it.
         limits: None: none.
         keep_expression: how much of the reference's brows, cheeks and smile stays in the face while it talks.
     """

@@ -7,14 +7,16 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from vlogger_jax.audio.hearing import Hearing
 from vlogger_jax.audio.mel import COLUMNS
+from vlogger_jax.body.names import EXPRESSIONS
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.functional import Network
 from vlogger_jax.core.records import Motion
 from vlogger_jax.core.stage import Batch, Params
-from vlogger_jax.core.typing import Array, Bool, Float
+from vlogger_jax.core.typing import Array, Bool, Float, Float32, Int
 from vlogger_jax.diffusion.outpaint import Context
 from vlogger_jax.motion import inertia
 from vlogger_jax.motion.network import Denoiser, Listener, Size, Told
@@ -29,6 +31,9 @@ FIELDS = (
 VISIBLE = 3
 """Torso, left hand, right hand."""
 
+UPPER_FACE = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith(("brow", "eye")))
+"""Which of ARKit's expressions are brows, lids and gaze."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
@@ -41,7 +46,11 @@ class Section:
         relative_to: "reference": the body's pose is predicted as a change of the reference's; "rest": as it is.
         averaged: frames back that the window reaches over which each part of a sample is averaged (`inertia.window`).
         temperature: what the noise that a part is sampled from is multiplied by; less is nearer to what is likeliest.
+        upper_face: the same of brows, lids and gaze among ARKit's expressions, which no sound decides; None: as all
+            expression. A blink is never what is likeliest.
         deviations: what packed numbers are divided by.
+        shifts: and by this besides, which makes noise so many times as high for a part: the schedule, shifted for it
+            alone (Hoogeboom et al. 2023, "Simple diffusion"). The loss counts as if nothing had been done.
         counts: how much each number of a part counts in L_diff.
         smooths: lambda_temp: how much its change from frame to frame counts beside that.
         lips: weight of L_diff of the lips.
@@ -57,7 +66,9 @@ class Section:
     relative_to: Literal["reference", "rest"] = "reference"
     averaged: PerPart = NONE
     temperature: PerPart = ONES
+    upper_face: float | None = None
     deviations: PerPart = ONES
+    shifts: PerPart = ONES
     counts: PerPart = ONES
     smooths: PerPart = ONES
     lips: float = 0.0
@@ -66,8 +77,12 @@ class Section:
     def __post_init__(self) -> None:
         if not all(0 <= reach < math.inf for reach in vars(self.averaged).values()):
             raise UserError(f"motion is averaged over {vars(self.averaged)} frames", "Give 0 or more for each part")
-        if not all(0 <= share < math.inf for share in vars(self.temperature).values()):
-            raise UserError(f"the temperature of motion is {vars(self.temperature)}", "Give 0 or more for each part")
+        warm = vars(self.temperature) | ({} if self.upper_face is None else {"upper_face": self.upper_face})
+        if not all(0 <= share < math.inf for share in warm.values()):
+            raise UserError(f"the temperature of motion is {warm}", "Give 0 or more for each part")
+        if self.upper_face is not None and self.expressions != len(EXPRESSIONS):
+            what = f"{self.expressions} expressions are not ARKit's: none of them is the upper face's"
+            raise UserError(what, "Leave config.model.upper_face None")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,7 +100,9 @@ class Model:
     @cached_property
     def packing(self) -> Packing:
         """Between `Motion` and x."""
-        return Packing(self.section.expressions, self.section.deviations)
+        section = self.section
+        shifted = {name: each * getattr(section.shifts, name) for name, each in vars(section.deviations).items()}
+        return Packing(section.expressions, PerPart(**shifted))
 
     @cached_property
     def listener(self) -> Network:
@@ -123,9 +140,18 @@ class Model:
         """As `network.Denoiser`."""
         return self.denoiser(params["denoiser"], x, t, told)
 
-    def calmed(self, x: Float[Array, "b t d"]) -> Float[Array, "b t d"]:
-        """A sample with the inertia of bodies."""
-        return inertia.averaged(x, self.packing, self.section.averaged, self.section.size.lookahead)
+    @cached_property
+    def warmth(self) -> Float32[np.ndarray, "d"]:
+        """What the noise of each packed number is multiplied by in sampling."""
+        found = self.packing.spread(self.section.temperature)
+        if self.section.upper_face is not None:
+            found[: self.section.expressions][list(UPPER_FACE)] = self.section.upper_face
+        return found
+
+    def calmed(self, x: Float[Array, "b t d"], length: Int[Array, "b"]) -> Float[Array, "b t d"]:
+        """A sample with the inertia of bodies; frames from `length` on are padding, and not averaged with."""
+        ahead = self.section.size.lookahead
+        return inertia.averaged(inertia.held(x, length), self.packing, self.section.averaged, ahead)
 
     def shown(self, reference: Motion, visible: Float[Array, "b 3"], has: Bool[Array, "b 3"]) -> tuple[Array, Array]:
         """`Told.reference`, `has_reference`: of [b, 1] frames, expression, pose and `visible` where `has` says so."""

@@ -6,6 +6,7 @@ of no turn: 0 is the reference's own pose. Jaw and eyes belong to the face. Legs
 """
 
 import dataclasses
+import math
 from functools import cached_property
 from typing import NamedTuple
 
@@ -100,7 +101,7 @@ class Packing:
     deviations: PerPart = ONES
 
     def __post_init__(self) -> None:
-        if min(vars(self.deviations).values()) <= 0:
+        if not all(0 < each < math.inf for each in vars(self.deviations).values()):
             raise UserError(f"deviations of motion are {vars(self.deviations)}", "Give numbers above 0")
 
     @cached_property

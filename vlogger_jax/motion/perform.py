@@ -4,6 +4,7 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 import jax
 import numpy as np
@@ -34,7 +35,8 @@ class Take:
         frames: how many; None: as long as it sounds. It is silent after the sound's end.
         samples: performances of the same sound at once, n.
         seed: the same one gives the same motion.
-        visible: how much the reference shows of torso, left hand and right hand, 0 to 1.
+        visible: how much the reference shows of torso, left hand and right hand, 0 to 1; M is told. `moving.take` holds
+            back hands that are not seen, too.
         manner: what is shown of what M moves.
         start_from_reference: frame 0 is the reference. If not, it is wherever one may be in the middle of talking.
     """
@@ -47,13 +49,26 @@ class Take:
     start_from_reference: bool = True
 
     def __post_init__(self) -> None:
+        whole = (self.samples, self.seed, *(() if self.frames is None else (self.frames,)))
+        if not all(isinstance(each, int) and not isinstance(each, bool) for each in whole):
+            what = f"{self.samples!r} performances of {self.frames!r} frames, seed {self.seed!r}"
+            raise UserError(what, "Give whole numbers")
         if self.samples < 1 or (self.frames is not None and self.frames < 1) or not 0 <= self.seed < SEEDS:
             raise UserError(
                 f"{self.samples} performances of {self.frames} frames, seed {self.seed}",
                 f"Give 1 or more of each, and a seed of 0 to {SEEDS - 1}",
             )
-        if len(self.visible) != 3 or not all(0 <= share <= 1 for share in self.visible):
-            raise UserError(f"the reference shows {self.visible}", "Give shares of torso, left and right hand, 0 to 1")
+        check_visible(self.visible)
+
+
+def check_visible(visible: Any) -> None:
+    """Refuse what is not three shares.
+
+    Raises:
+        UserError: naming what was given.
+    """
+    if np.shape(visible) != (3,) or not all(0 <= share <= 1 for share in visible):
+        raise UserError(f"the reference shows {visible!r}", "Give shares of torso, left and right hand, 0 to 1")
 
 
 ONCE = Take()
@@ -130,7 +145,8 @@ class Performer:
             x = joined(known[:, :first], x, self.fade) if first else x
             end = length if ended else self.window - self.model.section.size.lookahead
             new = slice(max(first - self.fade, 0) if number else 0, end if ended else end - self.fade)
-            yield take.manner(self.model.packing.unpack(x[:, new], self.model.origin(origin)), origin, here)
+            made = self.model.packing.unpack(x[:, new], self.model.origin(origin))
+            yield take.manner(dataclasses.replace(made, fps=self.fps), origin, here)
             if ended:
                 return
             first, begin, number = self.overlap, begin + end - self.overlap, number + 1
@@ -160,6 +176,12 @@ class Performer:
             )
         if reference.transl.shape != (1, 3):
             raise UserError(f"the reference's place is {reference.transl.shape}, not (1, 3)", "Give one frame")
+        sizes = {"betas": (section.betas,), "expression": (1, section.expressions)}
+        for name, wanted in sizes.items():
+            if (found := np.shape(getattr(reference, name))) != wanted:
+                raise UserError(f"the reference's {name} is {found}, not {wanted}", "Fit the portrait with that body")
+        if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(reference)):
+            raise UserError("the reference has numbers that are not finite", "Fit the portrait again")
 
 
 class _Ears:
@@ -180,7 +202,7 @@ class _Ears:
         # One frame more tells whether this is the last window.
         while not self._ended and len(self._kept) <= frames:
             block = next(self._blocks, None)
-            if block is not None and not (block.ndim == 1 and np.isfinite(block).all()):
+            if block is not None and not (np.ndim(block) == 1 and np.isfinite(block).all()):
                 raise UserError("the sound is not one channel of finite numbers", "Mix channels, and leave out NaN")
             self._ended = block is None
             new = self._stream.finish() if self._ended else self._stream.push(block)

@@ -17,7 +17,7 @@ def make(model: Model) -> Callable[[Mapping[str, np.ndarray], np.ndarray], np.nd
     columns = model.packing.columns
     head, arms = columns["head"].start, columns["arms"].start
     # The second column of a turn about x is (0, cos, sin); of one about y, the first is (cos, 0, -sin).
-    rows = (columns["jaw"].start, head + 6 + 5, head + 6 + 2, arms + 5 * 6 + 1)
+    rows = (columns["jaw"].start, head + 6 + 5, head + 6 + 2, arms + 5 * 6 + 2)
 
     def picture(batch: Mapping[str, np.ndarray], samples: Float[np.ndarray, "b t d"]) -> UInt8[np.ndarray, "h w 3"]:
         motion, reference = model.motions(dict(batch))

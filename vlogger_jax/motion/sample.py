@@ -65,7 +65,7 @@ def make_window(model: Model, recipe: Recipe, exact: bool = True) -> Callable[[P
 
             return denoiser(predict, objective.schedule, objective.prediction)(x, t)
 
-        warmth = packing.spread(model.section.temperature).astype(known.dtype)
+        warmth = model.warmth.astype(known.dtype)
         unit = per_frame(draw.named("steps"))
 
         def noise(i: Array, like: Array) -> Array:
@@ -76,7 +76,7 @@ def make_window(model: Model, recipe: Recipe, exact: bool = True) -> Callable[[P
         kept = start if sampler.stepper.deterministic else None
         stepper = Replacement(sampler.stepper, known, mask, kept, exact)
         steps = sampler.spans(denoise), sampler.grid, stepper, start, noise
-        calm = model.calmed(sample_spans(*steps))
+        calm = model.calmed(sample_spans(*steps), window.length)
         return jnp.where(mask, known, calm) if exact else calm
 
     return sample
