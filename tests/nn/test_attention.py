@@ -137,6 +137,28 @@ def test_pixels_see_their_own_picture():
     assert (network(params, jnp.asarray(x).at[0, 0, 0, 0, 0].add(1.0)) != y).any(axis=-1).sum() == 8
 
 
+def test_a_picture_that_is_remembered_is_looked_at_as_if_it_were_a_part_of_it():
+    blocks = Network(lambda rngs: SpaceAttention(8, 2, groups=4, rngs=rngs))
+    params, x, other = parameters(blocks), normal(2, 3, 2, 2, 8), normal(2, 2, 2, 8, seed=2)
+    memory = jax.jit(blocks.method("remember"))(params, other)
+    y = jax.jit(blocks)(params, x, memory)
+    for sample, frame in np.ndindex(2, 3):
+        one = {**params["attention"]}
+        # The norm is of each picture alone: what is projected here is what it makes of both.
+        mine, theirs = (_normed(params["norm"], each).reshape(4, 8) for each in (x[sample, frame], other[sample]))
+        query, both = affine(one["query"], mine), np.concatenate([mine, theirs])
+        key, value = (affine(one[name], both).reshape(8, 2, 4) for name in ("key", "value"))
+        taken = attend(query.reshape(4, 2, 4), key, value).reshape(4, 8)
+        expected = x[sample, frame] + affine(one["project"], taken).reshape(2, 2, 8)
+        np.testing.assert_allclose(y[sample, frame], expected, atol=1e-5)
+
+
+def _normed(norm, x):
+    parts = x.reshape(-1, 4, 2)
+    mean, variance = (f(parts, axis=(0, 2), keepdims=True) for f in (np.mean, np.var))
+    return ((parts - mean) / np.sqrt(variance + 1e-5)).reshape(-1, 8) * norm["scale"] + norm["bias"]
+
+
 def test_a_block_of_one_frame_by_hand():
     params, x, embedding = parameters(block()), normal(2, 1, 8), normal(2, 6, seed=2)
 

@@ -5,6 +5,10 @@ rest. They know nothing of meshes: of the body they need its `Extent` alone. Giv
 of many.
 """
 
+from collections.abc import Mapping
+
+import jax
+
 from vlogger_jax.body import names
 from vlogger_jax.controls import composite as composites
 from vlogger_jax.controls import gbuffer as gbuffers
@@ -92,6 +96,21 @@ def complete(source: Portrait, looked_up: Lookup) -> Controls:
         composite=_bytes(colour),
         matte=_bytes(255.0 * coverage),
     )
+
+
+def of_batch(batch: Mapping[str, Array], extent: gbuffers.Extent) -> Controls:
+    """Controls of clips as loaders hand them over, by name: what was looked up, and `reference_*`; traces only.
+
+    Raises:
+        UserError: as `portrait`.
+    """
+
+    def one(sample: Mapping[str, Array]) -> Controls:
+        anchored = Anchor(**{name: sample[f"reference_{name}"] for name in ("dense", "label", "outline")})
+        source = portrait(anchored, extent, sample["reference"], sample["reference_matte"])
+        return complete(source, Lookup(**{name: sample[name] for name in ("dense", "label", "warp_uv", "warp_mask")}))
+
+    return jax.vmap(one)(dict(batch))
 
 
 def reduce(controls: Controls, size: tuple[int, int]) -> Controls:

@@ -47,10 +47,18 @@ class Network:
         Raises:
             ValueError: if `params` has not exactly the parameters of the module, in their shapes. Dtypes are free.
         """
+        return self.method("__call__")(params, *args, **kwargs)
+
+    def method(self, name: str) -> Callable[..., Any]:
+        """Another method of the module, as a function of its parameters and whatever it takes; raises the same."""
         graph, shapes = self._definition
-        if wrong := _differences(params, shapes):
-            raise ValueError("these are not the parameters of this network: " + "; ".join(wrong))
-        return nnx.merge(graph, _renamed(params, _key))(*args, **kwargs)
+
+        def call(params: Params, *args: Any, **kwargs: Any) -> Any:
+            if wrong := _differences(params, shapes):
+                raise ValueError("these are not the parameters of this network: " + "; ".join(wrong))
+            return getattr(nnx.merge(graph, _renamed(params, _key)), name)(*args, **kwargs)
+
+        return call
 
     @functools.cached_property
     def _definition(self) -> tuple[nnx.GraphDef, Params]:

@@ -48,8 +48,10 @@ class Stage:
         loss_fn: (trainable, frozen, batch, draw) -> `Losses`; the whole of what a stage's training is.
         sample: (trainable, frozen, batch, draw) -> samples [b, ...], conditioned on what the batch holds.
         sampled_frames: whether samples are [b, t, ...].
+        validate: as `loss_fn`, with more numbers that are worth a look now and then; None: `loss_fn` is all.
         picture: (batch, samples), as numpy -> uint8 [h, w, 3], for people to look at.
         body: the body that it knows (`Motion.body`); None: it knows of none.
+        ancestors: stages that it can begin from, by name: (what one of them learned, fresh) -> where to begin.
     """
 
     name: str
@@ -59,5 +61,7 @@ class Stage:
     loss_fn: Callable[[Params, Params, Batch, Draw], Losses]
     sample: Callable[[Params, Params, Batch, Draw], Float[Array, "b *d"]]
     sampled_frames: bool = True
+    validate: Callable[[Params, Params, Batch, Draw], Losses] | None = None
     picture: Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray] | None = None
     body: str | None = None
+    ancestors: Mapping[str, Callable[[Variables, Variables], Variables]] = dataclasses.field(default_factory=dict)

@@ -46,6 +46,10 @@ def attend(
     return jnp.einsum("...nqk,...knd->...qnd", weights, value)
 
 
+Memory = tuple[Float[Array, "b _ _"], Float[Array, "b _ _"]]
+"""Keys and values [b, n, c] of the n pixels of a picture (`SpaceAttention.remember`)."""
+
+
 class Attention(nnx.Module):
     """Multi-head attention of tokens to tokens, for a residual branch: begins as 0.
 
@@ -122,9 +126,32 @@ class SpaceAttention(nnx.Module):
         self.norm = GroupNorm(channels, groups=groups, rngs=rngs)
         self.attention = Attention(channels, heads, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+    def __call__(self, x: Float[Array, "*b h w c"], memory: Memory | None = None) -> Float[Array, "*b h w c"]:
+        """Of pictures, or of the frames of clips.
+
+        Args:
+            memory: of another picture of each sample (`remember`), whose pixels are looked at, too; the first
+                dimension of `x` is then the samples'.
+        """
+        tokens, key, value = self._parts(x)
+        if memory is not None:
+            key, value = (_beside(own, other) for own, other in zip((key, value), memory, strict=True))
+        return residual(x, self.attention.look(tokens, key, value, None).reshape(x.shape))
+
+    def remember(self, x: Float[Array, "b h w c"]) -> Memory:
+        """Keys and values of pictures, for other pictures to look at."""
+        return self._parts(x)[1:]
+
+    def _parts(self, x: Array) -> tuple[Array, Array, Array]:
         tokens = self.norm(x).reshape(*x.shape[:-3], -1, x.shape[-1])
-        return residual(x, self.attention(tokens, tokens).reshape(x.shape))
+        return tokens, self.attention.key(tokens), self.attention.value(tokens)
+
+
+def _beside(own: Float[Array, "b *t n c"], other: Float[Array, "b m c"]) -> Float[Array, "b *t k c"]:
+    """Tokens and then those of one more picture, which is the same for all frames of a sample."""
+    other = other.reshape(len(other), *(1,) * (own.ndim - other.ndim), *other.shape[1:])
+    other = jnp.broadcast_to(other, (*own.shape[:-2], *other.shape[-2:]))
+    return jnp.concatenate([own, other.astype(own.dtype)], axis=-2)
 
 
 class TransformerBlock(nnx.Module):

@@ -60,12 +60,13 @@ class TimeEmbedding(nnx.Module):
     Args:
         width: of the sines and cosines.
         d: of the result.
+        zero: begin with vectors of zeros.
     """
 
-    def __init__(self, width: int, d: int, *, rngs: nnx.Rngs):
+    def __init__(self, width: int, d: int, *, zero: bool = False, rngs: nnx.Rngs):
         self.width = width
         self.first = Linear(width, d, rngs=rngs)
-        self.second = Linear(d, d, rngs=rngs)
+        self.second = Linear(d, d, zero=zero, rngs=rngs)
 
     def __call__(self, t: Float[Array, "*b"]) -> Float[Array, "*b d"]:
         return self.second(jax.nn.silu(self.first(sinusoidal((_STEPS - 1) * wide(t), self.width))))

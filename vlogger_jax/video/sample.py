@@ -1,0 +1,96 @@
+"""One window of frames from what steers it, going on from frames that are known (paper section 3.2)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from vlogger_jax.core.draw import Draw
+from vlogger_jax.core.functional import Network
+from vlogger_jax.core.parts import together
+from vlogger_jax.core.stage import Batch, Params, Variables
+from vlogger_jax.core.typing import Array, Bool, Float
+from vlogger_jax.diffusion.denoise import Denoised, denoiser
+from vlogger_jax.diffusion.noise import per_frame
+from vlogger_jax.diffusion.outpaint import Replacement, prepare
+from vlogger_jax.diffusion.recipe import Recipe
+from vlogger_jax.diffusion.sampler import sample_spans
+from vlogger_jax.nn.embed import frame_numbers
+from vlogger_jax.video import conditions
+from vlogger_jax.video.conditions import Scene, SceneOf, Shown
+from vlogger_jax.video.control import Steerable
+
+CONTEXT_NOISE = 0.05
+"""Standard deviation of the noise on known frames: little errors of one window are not to be those of the next."""
+
+
+class Window(NamedTuple):
+    """What a window is made from.
+
+    Attributes:
+        scene: what steers it.
+        known: frames in [-1, 1]; only read where `given`.
+        given: which pixels are known.
+    """
+
+    scene: Scene
+    known: Float[Array, "b t h w 3"]
+    given: Bool[Array, "b t h w"]
+
+
+def base(network: Network, recipe: Recipe) -> Callable[[Params, Params, Batch, Draw], Array]:
+    """The `sample` of a base: pictures [b, t, h, w, 3] of nobody in particular."""
+    objective, sampler = recipe.objective, recipe.sampler
+
+    def sample(trainable: Params, frozen: Params, batch: Batch, draw: Draw) -> Float[Array, "b t h w 3"]:
+        def denoise(x: Array, t: Array, dropped: Array) -> Denoised:
+            return denoiser(lambda x, t: network(trainable, x, t), objective.schedule, objective.prediction)(x, t)
+
+        start = draw.named("start").normal_frames(conditions.scaled(batch["frames"]))
+        noise = per_frame(draw.named("steps"))
+        return sample_spans(sampler.spans(denoise), sampler.grid, sampler.stepper, start, noise)
+
+    return sample
+
+
+def make_window(network: Steerable, recipe: Recipe, shown: Shown) -> Callable[[Params, Window, Draw], Array]:
+    """The function that denoises a window to frames [b, t, h, w, 3] in [-1, 1]; what is given comes back as it was."""
+    objective, sampler = recipe.objective, recipe.sampler
+
+    def sample(params: Params, window: Window, draw: Draw) -> Float[Array, "b t h w 3"]:
+        known, mask, b = window.known, window.given[..., None], len(window.known)
+        level = jnp.full(b, CONTEXT_NOISE)
+        context = prepare(known, mask, level, draw.named("context").normal_frames(known))
+        channels = conditions.channels(shown, window.scene, context)
+        memory = network.remember(params, conditions.scaled(window.scene.reference))
+
+        def denoise(x: Array, t: Array, dropped: Array) -> Denoised:
+            seen = conditions.told(shown, channels, jnp.broadcast_to(1.0 - dropped[0], (b,)))
+
+            def predict(x: Array, t: Array) -> Array:
+                return network(params, x, t, seen, level, memory=memory)
+
+            return denoiser(predict, objective.schedule, objective.prediction)(x, t)
+
+        start = draw.named("start").normal_frames(known)
+        kept = start if sampler.stepper.deterministic else None
+        stepper = Replacement(sampler.stepper, known, mask, kept)
+        noise = per_frame(draw.named("steps"))
+        return sample_spans(sampler.spans(denoise), sampler.grid, stepper, start, noise)
+
+    return sample
+
+
+def steered(
+    network: Steerable, recipe: Recipe, shown: Shown, scene_of: SceneOf, given: int
+) -> Callable[[Params, Params, Batch, Draw], Array]:
+    """The `sample` of a control network: frames [b, t, h, w, 3] of the batch's steering, from its first `given` on."""
+    window = make_window(network, recipe, shown)
+
+    def sample(trainable: Params, frozen: Params, batch: Batch, draw: Draw) -> Float[Array, "b t h w 3"]:
+        known = conditions.scaled(batch["frames"])
+        first = (frame_numbers(known.shape[1]) < given)[None, :, None, None]
+        asked = Window(scene_of(batch), known, jnp.broadcast_to(first, known.shape[:-1]))
+        return window(together(Variables(trainable, frozen)), asked, draw)
+
+    return sample
