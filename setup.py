@@ -36,7 +36,7 @@ EXTRAS = {
     "beam": ["apache-beam>=2.77"],
     "tpu": ["jax[tpu]"],
     "gpu": ["jax[cuda12]"],
-    "parity": ["torch>=2.13", "smplx==0.1.28"],
+    "parity": ["azula==0.11.1", "torch>=2.13", "smplx==0.1.28"],
     "bench": ["trimesh>=4", "embreex>=2.17.7"],
     "notebook": ["ipykernel>=6", "matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10"],
     "dev": [

@@ -1,4 +1,6 @@
-"""What all configs share."""
+"""What configs share."""
+
+from typing import Any
 
 
 def parse_arg(arg: str, **choices: tuple[str, ...]) -> dict[str, str]:
@@ -22,3 +24,74 @@ def parse_arg(arg: str, **choices: tuple[str, ...]) -> dict[str, str]:
             raise ValueError(f"{key} is given twice in {arg!r}")
         found[key] = value
     return {**{key: values[0] for key, values in choices.items()}, **found}
+
+
+def base_model(size: str) -> dict[str, Any]:
+    """The base of the video network, as `video.layout.Model` reads it: `paper` is ADM's of 128 px but for its heads."""
+    pictures = dict(c_in=3, c_out=3, dropout=0.0, classes=None)
+    match size:
+        case "tiny":
+            shape = dict(size=64, channels=48, multipliers=(1, 2, 3), blocks=1, attention=(8,), patch=2, groups=8)
+            return pictures | shape | dict(heads=dict(channels=48), remat="none")
+        case "small":
+            shape = dict(size=128, channels=128, multipliers=(1, 1, 2, 3, 4), blocks=2, attention=(16, 8))
+            return pictures | shape | dict(patch=1, groups=32, heads=dict(channels=64), remat="none")
+        case _:
+            shape = dict(size=128, channels=256, multipliers=(1, 1, 2, 3, 4), blocks=2, attention=(32, 16, 8))
+            return pictures | shape | dict(patch=1, groups=32, heads=dict(channels=128), remat="full", dropout=0.1)
+
+
+def video_diffusion(size: str, **changes: Any) -> dict[str, Any]:
+    """The section `diffusion` of the base, and so of all that begins from it."""
+    tiny = size == "tiny"
+    return (
+        dict(
+            schedule="linear",
+            prediction="v" if tiny else "eps",
+            weighting=dict(name="min_snr", gamma=5.0) if tiny else "uniform",
+            times="stratified",
+            sampler="dpm_solver_2m",
+            grid="uniform_logsnr",
+            steps=12,
+            threshold="clip",
+            scales=(1.0,),
+        )
+        | changes
+    )
+
+
+def control_model(size: str) -> dict[str, Any]:
+    """What is steered and how, as `video.stage.Control` reads it, the same on single frames and on clips."""
+    return dict(
+        base=base_model(size),
+        shown=dict(steering=("dense", "label", "warp", "composite"), labels=18),
+        given=dict(boxes=0.15, grown=0.5, hidden=0.1, patch=8),
+        trained=("control/",),
+    )
+
+
+def control_diffusion(size: str) -> dict[str, Any]:
+    """The section `diffusion` of the control network."""
+    return video_diffusion(
+        size,
+        # Layout is decided at high noise alone, and a control network has layout to learn.
+        times=dict(name="towards_noise", share=0.5, start=0.65),
+        drop=0.1,
+        masks=dict(none=0.4, first=0.4, ends=0.1, random=0.1),
+        context_noise=0.3,
+    )
+
+
+def optimizer(rate: float, steps: int, warmup: int, decay: str = "cosine") -> dict[str, Any]:
+    """The section `optim`: Adam without weight decay, and clipped gradients."""
+    return dict(
+        learning_rate=rate,
+        warmup=warmup,
+        decay=decay,
+        steps=steps,
+        clip=1.0,
+        weight_decay=0.0,
+        b1=0.9,
+        b2=0.999,
+        eps=1e-8,
+    )

@@ -10,6 +10,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from data_pipelines.loaders import dataset, order
+from data_pipelines.loaders.frames import Frames, frame_windows
+from data_pipelines.loaders.images import Images, image_windows
 from data_pipelines.loaders.motion import Motions, MotionWindows
 from data_pipelines.loaders.order import Endless, Order, Reading, Stream
 from data_pipelines.loaders.overheard import Overheard
@@ -26,6 +28,7 @@ from vlogger_jax.motion.model import Section
 from vlogger_jax.motion.stage import Data
 from vlogger_jax.parallel import distributed
 from vlogger_jax.toy import truth
+from vlogger_jax.video.stage import Data as VideoData
 
 SPLITS = ("train", "validation", "test")
 
@@ -44,6 +47,14 @@ def stream(config: ml_collections.ConfigDict, split: str) -> Endless:
         case "gesture_autoencoder":
             data = from_mapping(GestureData, config.data, "config.data")
             return _windows(data, Motions(WINDOW, WINDOW, remembered=data.remembered), config.train.seed, split)
+        case "video_base":
+            opened, data = _video(config)
+            images = image_windows(opened, split, Images(config.model.size, data.frames))
+            return Stream(images, config.train.seed, data.tolerated)
+        case "video_control" | "video_temporal":
+            opened, data = _video(config)
+            windows = frame_windows(opened, split, Frames(config.model.base.size, data.frames, data.far))
+            return Stream(windows, config.train.seed, data.tolerated)
         case "toy":
             # What is drawn has no splits but by seeds; these never meet.
             return Stream(
@@ -64,6 +75,11 @@ def _motions(data: Data, section: Section, seed: int, split: str) -> Endless:
         fps=section.fps,
     )
     return _windows(data, windows, seed, split, section.body_file)
+
+
+def _video(config: ml_collections.ConfigDict) -> tuple[dataset.DataSet, VideoData]:
+    data = from_mapping(VideoData, config.data, "config.data")
+    return dataset.open(data.folder), data
 
 
 def _windows(data: Data | GestureData, windows: Motions, seed: int, split: str, body: str | None = None) -> Endless:

@@ -54,7 +54,7 @@ def of(asked: Eval, config: ml_collections.ConfigDict, made: Program, frozen: Pa
         inputs = Inputs.of(config, made.stage, made.mesh, "validation", size)
         found.append(
             evaluation.validation(
-                made.loss_fn,
+                made.validate,
                 frozen,
                 [inputs.batch(number) for number in range(asked.batches)],
                 put=inputs.put,

@@ -95,7 +95,7 @@ class Program:
         init: () -> (state, frozen), jitted.
         step: (state, frozen, batch) -> (state, metrics), jitted; takes the state's memory for the next.
         sample: (trainable, frozen, batch, key) -> samples, which stay where they were drawn, jitted.
-        loss_fn, sample_fn: (trainable, frozen, batch, draw) -> ..., a stage's, on whole arrays.
+        validate, sample_fn: (trainable, frozen, batch, draw) -> ..., a stage's, on whole arrays.
         precision: what both compute in.
         state, frozen, batch: shapes, dtypes and places; `batch` is that of all hosts.
     """
@@ -106,7 +106,7 @@ class Program:
     init: Callable[[], tuple[State, Params]]
     step: Callable[[State, Params, Batch], tuple[State, dict[str, Array]]]
     sample: Callable[[Params, Params, Batch, Array], Array]
-    loss_fn: Callable[..., Any]
+    validate: Callable[..., Any]
     sample_fn: Callable[..., Any]
     precision: precision.Precision
     state: State
@@ -142,9 +142,8 @@ def build(
 
     state, frozen = jax.eval_shape(first)
     places = rules.place(state, placing, mesh), rules.place(frozen, rules.WHOLE, mesh)
-    loss_fn = split(stage.loss_fn, stage.framed)
     order = numbers(train.batch, mesh)
-    step = make_step(loss_fn, optim, Ema(train.ema), digits, order, train.accumulate)
+    step = make_step(split(stage.loss_fn, stage.framed), optim, Ema(train.ema), digits, order, train.accumulate)
     sample_fn = split(stage.sample, stage.framed, stage.sampled_frames)
 
     def sample(trainable: Params, frozen: Params, batch: Batch, key: Array) -> Array:
@@ -167,7 +166,7 @@ def build(
         init=jax.jit(first, out_shardings=places),
         step=jax.jit(step, donate_argnums=0, out_shardings=(places[0], None)),
         sample=jax.jit(sample),
-        loss_fn=loss_fn,
+        validate=split(stage.validate or stage.loss_fn, stage.framed),
         sample_fn=sample_fn,
         precision=digits,
         state=_at(state, places[0]),
@@ -176,16 +175,42 @@ def build(
     )
 
 
-def begun_from(base: Bundle, name: str, state: State, frozen: Params) -> tuple[State, Params]:
-    """A first state with the parameters, and their average, of a stage of a bundle.
+def begun_from(base: Bundle, stage: Stage, state: State, frozen: Params) -> tuple[State, Params]:
+    """A first state with the parameters, and their average, of a bundle's stage: the same one, or an ancestor.
 
     Raises:
-        UserError: if it has no such stage, or one of other shapes.
+        UserError: if the bundle has neither, or one of other shapes.
     """
+    name, begin = ancestor(base, stage)
+    of_whom = None if begin is None else stages.build(base.stored(name).training.config)
     fresh = Variables(state.trainable, frozen)
-    kept = base.params(name, jax.eval_shape(lambda: fresh))
-    trainable, frozen = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), kept, fresh)
+    shapes = jax.eval_shape(of_whom.init, jax.random.key(0)) if of_whom else jax.eval_shape(lambda: fresh)
+    kept = base.params(name, shapes)
+    return begin_with(begin or (lambda learned, fresh: learned), kept, state, frozen)
+
+
+def begin_with(
+    begin: Callable[[Variables, Variables], Variables], learned: Variables, state: State, frozen: Params
+) -> tuple[State, Params]:
+    """A first state, and what is frozen, with what `begin` (as in `Stage.ancestors`) makes of `learned`."""
+    fresh = Variables(state.trainable, frozen)
+    kept = begin(learned, fresh)
+
+    def placed(new: Array, old: Array) -> Array:
+        """In memory of its own: a network and its copy may begin as one array, and a step takes each for the next."""
+        return jax.device_put(jnp.copy(new).astype(old.dtype), old.sharding)
+
+    trainable, frozen = jax.tree.map(placed, kept, fresh)
     return dataclasses.replace(state, trainable=trainable, ema=jax.tree.map(jnp.copy, trainable)), frozen
+
+
+def ancestor(base: Bundle, stage: Stage) -> tuple[str, Callable[[Variables, Variables], Variables] | None]:
+    """Which stage of a bundle a stage begins from, the nearest one, and how; None where it is the same one."""
+    if stage.name not in base.stages:
+        for name in reversed(stage.ancestors):
+            if name in base.stages:
+                return name, stage.ancestors[name]
+    return stage.name, None
 
 
 def _at(shapes: Any, places: Any) -> Any:

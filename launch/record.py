@@ -27,7 +27,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "nump
 FREE = ("train.steps", "train.log_every", "train.save_every", "train.evaluate_every", "train.keep", "train.hang_after")
 FREE += ("train.profile", "mesh.", "eval.", "data.reading.", "optim.")
 FREE += ("diffusion.sampler", "diffusion.grid", "diffusion.steps", "diffusion.scales", "diffusion.interval")
-FREE += ("model.averaged.", "model.temperature.")
+FREE += ("model.averaged.", "model.temperature.", "model.upper_face")
 """What may change from one part of a training to the next. All but `optim` changes nothing that is learned."""
 
 

@@ -26,7 +26,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 Config = Annotated[str, typer.Option(help="A file of configs, and what it takes: configs/toy_ar1.py:size=tiny.")]
 BeginFrom = Annotated[
-    Path | None, typer.Option(help="A bundle that has this stage: begin with its parameters instead of fresh ones.")
+    Path | None,
+    typer.Option(help="A bundle with this stage, or the one before it: begin with its parameters, not fresh ones."),
 ]
 Workdir = Annotated[Path, typer.Option(help="Where checkpoints, metrics and pictures go. Given again, it goes on.")]
 
@@ -55,7 +56,7 @@ def train(context: typer.Context, config: Config, workdir: Workdir, begin_from: 
     inputs = Inputs.of(given, stage, made.mesh, "train", made.train.batch)
     asked = evaluations.read(given, made)
     base = None if begin_from is None else bundle.load(begin_from)
-    base_of = base and base.stored(stage.name).sha256
+    base_of = base and base.stored(program.ancestor(base, stage)[0]).sha256
     changed = record.changes(workdir, given, base_of)
     first = jax.process_index() == 0  # of several processes one speaks
 
@@ -107,7 +108,7 @@ def start(made: "Program", checkpoints: "Checkpoints", base: "Bundle | None" = N
     if base is not None:
         from launch import program
 
-        state, frozen = program.begun_from(base, made.stage.name, state, frozen)
+        state, frozen = program.begun_from(base, made.stage, state, frozen)
     checkpoints.keep_frozen(frozen)
     return state, frozen
 

@@ -1,6 +1,7 @@
 """What all tests share: eight CPU devices, checked array types, real media where there are any."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -35,6 +36,13 @@ def media() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"VLOGGER_MEDIA={folder} is not a folder")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_memory() -> Iterator[None]:
+    """What a file compiled goes with it: all of them together were seen to take 4 GB a process."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)

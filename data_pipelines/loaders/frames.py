@@ -131,7 +131,7 @@ class FrameWindows:
         *rows, last = stored.find(self.chunks, clip, [*window, frame])
         try:
             frames, target = stored.pictures(rows, self.config.size), self._gbuffers(rows)
-            return conditioned(self.model, self.body, frames, target, self._reference(*last))
+            return conditioned(self.model, self.body, frames, target, self.reference(*last))
         except UserError as error:
             raise stored.unusable(self.chunks, clip, [*window, frame], error) from error
 
@@ -139,7 +139,7 @@ class FrameWindows:
         found = [blob.decode(chunk.gbuffer[i], self.tables) for chunk, i in rows]
         return GBuffer(face_index=np.stack([face for face, _ in found]), bary=np.stack([bary for _, bary in found]))
 
-    def _reference(self, chunk: Chunk, i: int) -> Shots:
+    def reference(self, chunk: Chunk, i: int) -> Shots:
         size = self.config.size
         return Shots(
             frames=stored.pictures([(chunk, i)], size),

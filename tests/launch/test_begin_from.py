@@ -56,7 +56,7 @@ def kept(base: bundle.Bundle, made: program.Program) -> dict:
 def test_its_parameters_and_their_average_are_those_of_the_bundle_and_all_else_is_fresh(made, base):
     with jax.set_mesh(made.mesh):
         fresh, frozen = made.init()
-        state, still = program.begun_from(base, "toy", fresh, frozen)
+        state, still = program.begun_from(base, made.stage, fresh, frozen)
     for found in (state.trainable, state.ema):
         jax.tree.map(np.testing.assert_array_equal, found, kept(base, made))
     assert still == frozen == {}
@@ -78,7 +78,7 @@ def test_what_is_frozen_is_the_bundles_too(made, tmp_path):
         fresh, _ = made.init()
         of = Variables(jax.tree.map(np.asarray, fresh.trainable), frozen)
         other = bundle.save(tmp_path, "toy", of, Training(config={}, step=3, seed=0))
-        found = program.begun_from(other, "toy", fresh, {"w": jax.numpy.zeros(3, jax.numpy.bfloat16)})[1]
+        found = program.begun_from(other, made.stage, fresh, {"w": jax.numpy.zeros(3, jax.numpy.bfloat16)})[1]
     np.testing.assert_array_equal(found["w"], frozen["w"])
     assert found["w"].dtype == "bfloat16"
 
@@ -87,12 +87,12 @@ def test_a_bundle_without_the_stage_or_of_other_shapes_is_refused(made, base, tm
     with jax.set_mesh(made.mesh):
         fresh, frozen = made.init()
         with pytest.raises(UserError, match=r"has no stage 'motion'. It has toy"):
-            program.begun_from(base, "motion", fresh, frozen)
+            program.begun_from(base, dataclasses.replace(made.stage, name="motion"), fresh, frozen)
         wider = dataclasses.replace(
             fresh, trainable=jax.tree.map(lambda leaf: jax.numpy.zeros((*leaf.shape, 2)), fresh.trainable)
         )
         with pytest.raises(UserError, match=r"holds parameters of another network: of another shape: "):
-            program.begun_from(base, "toy", wider, frozen)
+            program.begun_from(base, made.stage, wider, frozen)
 
 
 @pytest.fixture

@@ -1,0 +1,50 @@
+"""The control network of the video network on single frames: stage 1 of its training (paper section 3.2).
+
+    python -m launch.train --config configs/video_control_128.py:size=tiny --workdir runs/control \\
+        --begin-from bundles/base
+
+The base comes from the bundle that `configs/video_base_128.py` was exported to, and stays frozen as far as
+`model.trained` says.
+"""
+
+from ml_collections import ConfigDict
+
+from configs.common import control_diffusion, control_model, optimizer, parse_arg
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """`arg`: size=tiny|small|paper."""
+    size = parse_arg(arg, size=("tiny", "small", "paper"))["size"]
+    tiny = size == "tiny"
+    steps = {"tiny": 6_000, "small": 100_000, "paper": 400_000}[size]
+    return ConfigDict(
+        dict(
+            stage="video_control",
+            data=dict(
+                folder="data/mentor_synth",
+                frames=1,
+                far=24,
+                tolerated=3,
+                reading=dict(workers=0 if tiny else 8, threads=2, ahead=2),
+            ),
+            model=control_model(size),
+            diffusion=control_diffusion(size),
+            optim=optimizer(5e-4 if tiny else 5e-5, steps, warmup=200 if tiny else 1000),
+            train=dict(
+                steps=steps,
+                seed=0,
+                batch=24 if tiny else 128,
+                accumulate=1,
+                precision="float32" if tiny else "bfloat16",
+                ema=0.998 if tiny else 0.9999,
+                log_every=50,
+                save_every=500,
+                evaluate_every=500 if tiny else 5000,
+                keep=2,
+                hang_after=600.0,
+                profile=None,
+            ),
+            eval=dict(batches=4, samples=8, seed=0),
+            mesh=dict(data=-1, fsdp=1, context=1, slices=-1, rules=None),
+        )
+    )
