@@ -31,7 +31,7 @@ def base_model(size: str) -> dict[str, Any]:
     pictures = dict(c_in=3, c_out=3, dropout=0.0, classes=None)
     match size:
         case "tiny":
-            shape = dict(size=64, channels=48, multipliers=(1, 2, 3), blocks=1, attention=(8,), patch=2, groups=8)
+            shape = dict(size=64, channels=48, multipliers=(1, 2, 2), blocks=1, attention=(4,), patch=4, groups=8)
             return pictures | shape | dict(heads=dict(channels=48), remat="none")
         case "small":
             shape = dict(size=128, channels=128, multipliers=(1, 1, 2, 3, 4), blocks=2, attention=(16, 8))

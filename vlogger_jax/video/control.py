@@ -24,7 +24,7 @@ from vlogger_jax.video.unet import Embedding, Encoder, Features, Memories, UNet,
 
 
 class ControlStem(nnx.Module):
-    """From the conditions to what is added after the copy's first convolution, and to the prediction itself.
+    """From the conditions to what is added after the copy's first convolution.
 
     Its first convolutions are not zero: behind outer zeros, inner ones would only delay what is learned.
     """
@@ -32,7 +32,9 @@ class ControlStem(nnx.Module):
     def __init__(self, model: Model, c_in: int, rngs: nnx.Rngs):
         width = model.widths[0]
         self.patch = model.patch
-        self.stem_first = Conv(c_in * model.patch**2, width, rngs=rngs)
+        # A patch has a thousand channels: to look at its neighbours, too, would cost half as much as the whole base.
+        kernel = (3, 3) if model.patch == 1 else (1, 1)
+        self.stem_first = Conv(c_in * model.patch**2, width, kernel, rngs=rngs)
         self.stem_second = Conv(width, width, rngs=rngs)
 
     def __call__(self, seen: Float[Array, "b *t h w c"]) -> Float[Array, "b *t i j e"]:
