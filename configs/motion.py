@@ -21,7 +21,7 @@ SIZES = {
 FACE, TRUNK, ARMS = ("expression", "jaw", "left_eye", "right_eye"), ("root", "torso", "head", "transl"), ("arms",)
 HANDS = ("left_hand", "right_hand")
 MASS = dict.fromkeys(FACE, 0.0) | dict.fromkeys(TRUNK, 6.0) | dict.fromkeys(ARMS + HANDS, 3.0)
-WARMTH = dict(expression=0.25, jaw=0.25, left_eye=0.87, right_eye=0.87) | dict.fromkeys(TRUNK, 1.1)
+WARMTH = dict(expression=0.25, jaw=0.25, left_eye=0.87, right_eye=0.87) | dict.fromkeys(TRUNK, 1.4)
 WARMTH |= dict.fromkeys(ARMS + HANDS, 1.25)
 
 
@@ -55,7 +55,7 @@ def get_config(arg: str = "") -> ConfigDict:
                 relative_to="reference",
                 averaged=dict.fromkeys(MASS, 0.0) if paper else MASS,
                 temperature=dict.fromkeys(MASS, 1.0) if paper else WARMTH,
-                upper_face=1.0 if paper else 0.87,
+                upper_face=1.0 if paper else 0.84,
                 deviations=dict(
                     expression=0.16,
                     jaw=0.025,
@@ -110,9 +110,9 @@ def get_config(arg: str = "") -> ConfigDict:
                 masks=dict(none=0.6, first=0.4),
                 context_noise=0.05 if tiny else 0.1,
                 sampler="dpm_solver_2m",
-                grid="uniform_time",
+                grid="uniform_logsnr" if tiny else "uniform_time",
                 steps=20,
-                scales=(1.7 if tiny else 1.3,),
+                scales=(1.6 if tiny else 1.3,),
                 interval=(0.1, 1.0),
             ),
             optim=dict(
