@@ -258,6 +258,8 @@ def _read(out: Path) -> dict[str, Any]:
         UserError: if it is nothing that this wrote.
     """
     found = resumable.read(out)
+    if not isinstance(found.get("codes", {}), dict):
+        raise UserError(f"{out} is no result of this benchmark", "Restore it, or give another --out")
     for name, row in found.get("rows", {}).items():
         arm, _, seed = name.rpartition("/")
         numbers = [row.get(metric) for metric in METRICS] if isinstance(row, dict) else [None]

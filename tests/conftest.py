@@ -1,5 +1,7 @@
 """What all tests share: eight CPU devices, checked array types, real media where there are any."""
 
+import ctypes
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,9 +42,12 @@ def media() -> Path:
 
 @pytest.fixture(autouse=True, scope="module")
 def _little_memory() -> Iterator[None]:
-    """What a file compiled goes with it: all of them together were seen to take 4 GB a process."""
+    """What a file compiled goes with it: all of them together were seen to take more than 4 GB a process."""
     yield
     jax.clear_caches()
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)  # glibc keeps what is free
 
 
 @pytest.fixture(autouse=True)
