@@ -203,6 +203,7 @@ def test_each_part_has_its_weights(part):
     np.testing.assert_allclose(metrics["temp"], wanted, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_without_lips_the_rest_counts_as_before():
     stages = [stage(made.config(frames=T, model=dict(lips=1.0)), lips) for lips in (LIPS_OF, None)]
     params = made.stirred(stages[0].init(jax.random.key(0)).trainable)
