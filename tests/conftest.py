@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -40,14 +41,22 @@ def media() -> Path:
     return Path(folder)
 
 
+MOST = 2e9
+"""Bytes that a test process may hold before what it compiled is thrown away."""
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _little_memory() -> Iterator[None]:
-    """What a file compiled goes with it: all of them together were seen to take more than 4 GB a process."""
+    """What files compiled goes when it is too much: all of it together was seen to take more than 4 GB a process.
+
+    After every file would be too often: the small operations all have in common take a third of the tests' time then.
+    """
     yield
-    jax.clear_caches()
-    gc.collect()
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)  # glibc keeps what is free
+    if psutil.Process().memory_info().rss > MOST:
+        jax.clear_caches()
+        gc.collect()
+        if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+            trim(0)  # glibc keeps what is free
 
 
 @pytest.fixture(autouse=True)

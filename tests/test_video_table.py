@@ -305,9 +305,16 @@ def test_regression_answers_at_once_and_keeps_what_is_known():
     recipe = Recipe.of(dict(schedule="linear", prediction="v", steps=2), conditions=1)
     shown, said = Shown(steering=("composite",)), {}
 
-    def network(params, x, t, seen, level, *, keys=None):
-        said.update(x=x, t=t)
-        return -params["x0"] * np.ones((1, 2, 4, 4, 3), np.float32)
+    class Still:
+        def __call__(self, params, x, t, conditions, level, *, memory=(), scale=1.0, keys=None):
+            said.update(x=x, t=t, memory=memory)
+            return -params["x0"] * np.ones((1, 2, 4, 4, 3), np.float32)
+
+        def remember(self, params, reference):
+            said.update(reference=reference)
+            return "the reference, looked at"
+
+    network = Still()
 
     given = np.zeros((1, 2, 4, 4), bool)
     given[:, 0] = True
@@ -319,6 +326,7 @@ def test_regression_answers_at_once_and_keeps_what_is_known():
     )
     assert (made[:, 0] == 0.25).all() and (made[:, 1] == 0.5).all()
     assert not np.asarray(said["x"]).any() and (np.asarray(said["t"]) == 1).all()
+    assert said["memory"] == "the reference, looked at" and said["reference"].shape == (1, 4, 4, 3)
 
     # The first frame is known, which does not count even where it is not shown; it would cost 1.5^2.
     frames = np.full((1, 2, 4, 4, 3), 255, np.uint8)
