@@ -1,217 +1,39 @@
-"""The tables of docs/motion.md from the numbers of their benchmarks: `python -m benchmarks.tables`.
+"""The tables of the documentation from the numbers of their benchmarks: `python -m benchmarks.tables`.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function here. What has not been measured
-to the end stays empty. `tests/test_tables.py` holds the page to what would be written.
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function of the page's module. What has not
+been measured to the end stays empty. `tests/test_tables.py` holds the pages to what would be written.
 """
 
-import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import typer
 
-from benchmarks import motion_ablation, motion_speech
-from benchmarks.motion_metrics import METRICS
+from benchmarks import motion_tables, video_tables
+from benchmarks.markdown import ROOT
 from vlogger_jax import console
 from vlogger_jax.media import atomic
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "motion.md"
+Tables = Mapping[str, Callable[[], str]]
+
+PAGES: dict[Path, Tables] = {
+    ROOT / "docs" / "motion.md": motion_tables.TABLES,
+    ROOT / "docs" / "video.md": video_tables.TABLES,
+}
 
 _PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def rendered(page: str) -> str:
+def rendered(page: str, tables: Tables) -> str:
     """`page` with all its tables made anew."""
 
     def filled(found: re.Match) -> str:
-        table = TABLES[found[2]]()
+        table = tables[found[2]]()
         return found[1] + (table + "\n" if table else "") + found[3]
 
     return _PLACE.sub(filled, page)
-
-
-def people() -> str:
-    """Held-out people: all rows, all metrics."""
-    found = _read("docs/results/motion.json")
-    names = {**METRICS, "fgd_raw": "FGD raw", "fgd": "FGD"}
-    rows = ([_bold(name), *(_bold(_value(row[key]), name) for key in names)] for name, row in found["rows"].items())
-    return _table(["", *names.values()], rows)
-
-
-def asked() -> str:
-    """What is asked of M on held-out people."""
-    found = _read("docs/results/motion.json")
-    return _table(["asked", "", "found", ""], ([_what(each), *_limit(each)] for each in found["limits"]))
-
-
-def raised() -> str:
-    """Two raised hands in the reference."""
-    shares = _read("docs/results/motion.json")["raised_hands"]["shares"]
-    rows = ([name, *(f"{100 * each['value']:.1f} %" for each in row.values())] for name, row in shares.items())
-    return _table(["", "beyond the limits of joints", "too far"], rows)
-
-
-def ablation() -> str:
-    """The paper's Table 2, small; nothing before all of it was trained."""
-    found = _read("docs/results/motion_ablation.json") if motion_ablation.RESULTS.exists() else {}
-    if not found.get("verdicts"):
-        return ""
-    rows, measured = [], motion_ablation.compared(found["rows"])
-    for arm in motion_ablation.ARMS:
-        cells = [arm]
-        for name in motion_ablation.METRICS:
-            low, high = motion_ablation.interval(measured, arm, name)
-            said = found["verdicts"].get(arm, {}).get(name)
-            cells.append(f"{(low + high) / 2:.2f} ± {(high - low) / 2:.2f}" + (f", {said}" if said else ""))
-        rows.append(cells)
-    return _table(["", "lip error mm", "jerk mm/frame³", "whole mesh mm"], rows)
-
-
-def real() -> str:
-    """Real recordings, changed."""
-    found, rows = _read("docs/results/motion_speech.json"), []
-    sounds, everywhere = found["sounds"], found["summary"]
-    for what, numbers in everywhere["changed"].items():
-        each = {name: row["changed"][what] for name, row in sounds.items()}
-        worst = min(each, key=lambda name: each[name]["correlation"]["mean"])
-        farthest = max(each, key=lambda name: abs(each[name]["mean_ratio"]["mean"] - 1))
-        limit, within = motion_speech.least(what), motion_speech.MEAN_WITHIN
-        asked = "–" if limit is None else f"at least {limit:.2f}"
-        asked += f"; opening within {100 * within:.0f} %" if what.startswith(motion_speech.LEVEL) else ""
-        rows.append(
-            [
-                what,
-                _mean(numbers["correlation"]),
-                f"{each[worst]['correlation']['mean']:.3f} ({worst})",
-                _mean(numbers["mean_ratio"]),
-                f"{each[farthest]['mean_ratio']['mean']:.3f} ({farthest})",
-                asked,
-                *(
-                    ["–"] * 2
-                    if limit is None
-                    else _verdicts(_kept(what, numbers), [_kept(what, n) for n in each.values()])
-                ),
-            ]
-        )
-    another = {name: row["another"]["mean"] for name, row in sounds.items() if row.get("another")}
-    if another:
-        worst, most = max(another, key=another.__getitem__), motion_speech.MOST_ANOTHER
-        verdicts = _verdicts(everywhere["another"]["mean"] <= most, [value <= most for value in another.values()])
-        cells = [_mean(everywhere["another"]), f"{another[worst]:.3f} ({worst})", "", "", f"at most {most:.2f}"]
-        rows.append(["another sound", *cells, *verdicts])
-    heads = ["correlation with the clean run", "worst", "mean opening over the clean run's", "farthest off"]
-    return _table(["", *heads, "asked", "pooled", "each recording"], rows)
-
-
-def pauses() -> str:
-    """The mouth while real recordings pause."""
-    found = _read("docs/results/motion_speech.json")
-    rows = [_pauses(name, row) for name, row in found["sounds"].items()]
-    heads = ["recording", "frames in pauses", "at rest, alone", "over music", "asked, either", ""]
-    return _table(heads, [*rows, _pauses("pooled", found["summary"])])
-
-
-def filmed() -> str:
-    """Real people's lips."""
-    found = _read("docs/results/motion_speech.json")["people"]
-    rows = [_ranked(name, row, row["shifts"]) for name, row in found["clips"].items()]
-    pooled, least = found["pooled"], motion_speech.LEAST_RANK
-    more = max(pooled["excess_of_shifted_sound"], 0.0)
-    better = pooled | {
-        "shifted_95": pooled["shifted_95"] + more,
-        "percentile": pooled["percentile_with_excess"],
-    }
-    names = ("pooled", f"pooled, all shifts {more:.3f} better")
-    for name, row in zip(names, (pooled, better), strict=True):
-        cells = _ranked(name, row, f"{row['pairings']} drawn")
-        rows.append([*cells[:-2], f"above {least:g}", _said(row["percentile"] > least)])
-    heads = ["", "correlation", "shifts", "95 % of shifts are below", "percentile", "asked", ""]
-    return _table(heads, rows)
-
-
-def speed() -> str:
-    """Seconds of ten of sound."""
-    found = _read("benchmarks/results/motion_speed.cpu2.json")
-    rows = ([row["case"], f"{row['ours']:.2f} s", f"{row['theirs']:.2f} s"] for row in found["rows"])
-    return _table(["", "M", "a call a step from Python"], rows)
-
-
-TABLES = {each.__name__: each for each in (people, asked, raised, ablation, real, pauses, filmed, speed)}
-
-
-def _read(path: str) -> dict:
-    return json.loads((ROOT / path).read_text(encoding="utf-8"))
-
-
-def _table(heads: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def _bold(text: str, row: str = "") -> str:
-    return f"**{text}**" if "ours" in (text, row) else text
-
-
-def _value(value: dict[str, float] | None) -> str:
-    if value is None:
-        return "–"
-    half = f" ± {_digits((value['high'] - value['low']) / 2, 2)}" if "low" in value else ""
-    return f"{_digits(value['value'], 3)}{half}"
-
-
-def _digits(value: float, digits: int) -> str:
-    """What is only rounding is 0."""
-    return f"{value:.{digits}g}" if abs(value) > 1e-9 else "0"
-
-
-def _mean(found: dict) -> str:
-    low, high = found["interval"]
-    return f"{found['mean']:.3f} ({low:.3f} to {high:.3f})"
-
-
-def _kept(what: str, numbers: dict) -> bool:
-    """Whether a change of the sound leaves as much as is asked."""
-    hears = motion_speech.hears(what, numbers["correlation"]["mean"])
-    return hears and motion_speech.opens(what, numbers["mean_ratio"]["mean"])
-
-
-def _verdicts(pooled: bool, each: list[bool]) -> list[str]:
-    misses = each.count(False)
-    return [_said(pooled), f"**missed** by {misses} of {len(each)}" if misses else f"met by all {len(each)}"]
-
-
-def _pauses(name: str, row: dict) -> list[str]:
-    shares = {"alone": row["at_rest"], "over music": row["at_rest_over_music"]}
-    cells = ["–" if share is None else f"{100 * share:.1f} %" for share in shares.values()]
-    least = motion_speech.LEAST_AT_REST
-    bad = [where for where, share in shares.items() if share is not None and share < least]
-    said = "–" if not row["pause_frames"] else f"**missed** {' and '.join(bad)}" if bad else "met"
-    return [name, str(row["pause_frames"]), *cells, f"at least {100 * least:g} %", said]
-
-
-def _ranked(name: str, row: dict, shifts: object) -> list[str]:
-    numbers = f"{row['correlation']:.2f}", str(shifts), f"{row['shifted_95']:.2f}", f"{row['percentile']:.1f}"
-    return [name, *numbers, "", ""]
-
-
-def _said(met: bool) -> str:
-    return "met" if met else "**missed**"
-
-
-def _what(each: dict) -> str:
-    return each["what"].replace("_", " ")
-
-
-def _limit(each: dict) -> list[str]:
-    low, high = each["low"], each["high"]
-    if low is None:
-        asked = f"at most {high:g}"
-    else:
-        asked = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
-    return [asked, "–" if each["value"] is None else f"{each['value']:.3g}", _said(each["met"])]
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -219,10 +41,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def main() -> None:
-    """Write the tables of docs/motion.md anew."""
-    page = rendered(PAGE.read_text(encoding="utf-8"))
-    with atomic.replacing(PAGE) as part:
-        part.write_text(page, encoding="utf-8")
+    """Write the tables of docs/motion.md and docs/video.md anew."""
+    for page, tables in PAGES.items():
+        text = rendered(page.read_text(encoding="utf-8"), tables)
+        with atomic.replacing(page) as part:
+            part.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

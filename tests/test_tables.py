@@ -2,34 +2,35 @@
 
 import pytest
 
-from benchmarks import motion_ablation, motion_speech, tables
-
-PAGE = tables.PAGE.read_text(encoding="utf-8")
+from benchmarks import markdown, motion_ablation, motion_speech, motion_tables, tables, video_arms, video_tables
 
 
-def test_the_page_is_as_it_would_be_written():
-    assert tables.rendered(PAGE) == PAGE
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.stem)
+def test_pages_are_as_they_would_be_written(page):
+    text = page.read_text(encoding="utf-8")
+    assert tables.rendered(text, tables.PAGES[page]) == text
 
 
-@pytest.mark.parametrize("name", tables.TABLES)
-def test_every_table_has_its_place_and_its_numbers(name):
-    if name == "ablation" and not tables.ablation():
-        pytest.skip("not measured to the end yet: python -m benchmarks.motion_ablation")
-    assert f"<!-- table: {name} -->\n| " in PAGE
+@pytest.mark.parametrize("page, name", [(page, name) for page, names in tables.PAGES.items() for name in names])
+def test_every_table_has_its_place_and_its_numbers(page, name):
+    if not tables.PAGES[page][name]():
+        pytest.skip("not measured to the end yet")
+    assert f"<!-- table: {name} -->\n| " in page.read_text(encoding="utf-8")
 
 
 def test_a_table_that_nobody_makes_is_an_error():
     with pytest.raises(KeyError, match="nothing"):
-        tables.rendered("<!-- table: nothing -->\n\n<!-- end -->")
+        tables.rendered("<!-- table: nothing -->\n\n<!-- end -->", motion_tables.TABLES)
 
 
 def test_what_has_not_been_measured_to_the_end_has_no_table(monkeypatch, tmp_path):
     monkeypatch.setattr(motion_ablation, "RESULTS", tmp_path / "none.json")
     empty = "<!-- table: ablation -->\n<!-- end -->"
-    assert tables.rendered(empty) == tables.rendered(empty.replace("<!-- end", "| old |\n<!-- end")) == empty
+    old = empty.replace("<!-- end", "| old |\n<!-- end")
+    assert tables.rendered(empty, motion_tables.TABLES) == tables.rendered(old, motion_tables.TABLES) == empty
     (tmp_path / "none.json").touch()
-    monkeypatch.setattr(tables, "_read", lambda path: {"verdicts": {}, "rows": {"full/0": {"jerk_mm": 1.0}}})
-    assert tables.ablation() == ""
+    monkeypatch.setattr(motion_tables, "read", lambda path: {"verdicts": {}, "rows": {"full/0": {"jerk_mm": 1.0}}})
+    assert motion_tables.ablation() == ""
 
 
 def mean(value: float) -> dict:
@@ -68,8 +69,8 @@ def cells(table: str) -> dict[str, list[str]]:
 
 
 def test_what_is_missed_stands_in_the_table(monkeypatch):
-    monkeypatch.setattr(tables, "_read", lambda path: recorded())
-    found = cells(tables.real())
+    monkeypatch.setattr(motion_tables, "read", lambda path: recorded())
+    found = cells(motion_tables.real())
     level, noise, throat = found["12 dB louder"], found["white noise, 20 dB"], found["vocal tract, formants +10 %"]
     assert level[1] == "0.600 (b.wav)" and level[3] == "1.300 (b.wav)"
     assert level[4:] == ["at least 0.95; opening within 10 %", "**missed**", "**missed** by 1 of 3"]
@@ -84,14 +85,14 @@ def test_a_mouth_that_opens_too_far_misses_though_it_follows(monkeypatch):
     told = recorded()
     for row in (*told["sounds"].values(), told["summary"]):
         row["changed"]["12 dB louder"] = {"correlation": mean(0.96), "mean_ratio": mean(1.2)}
-    monkeypatch.setattr(tables, "_read", lambda path: told)
-    assert cells(tables.real())["12 dB louder"][-2:] == ["**missed**", "**missed** by 3 of 3"]
+    monkeypatch.setattr(motion_tables, "read", lambda path: told)
+    assert cells(motion_tables.real())["12 dB louder"][-2:] == ["**missed**", "**missed** by 3 of 3"]
 
 
 def test_pauses_tell_how_many_frames_they_have(monkeypatch):
-    monkeypatch.setattr(tables, "_read", lambda path: recorded())
+    monkeypatch.setattr(motion_tables, "read", lambda path: recorded())
     asked = "at least 90 %"
-    assert cells(tables.pauses()) == {
+    assert cells(motion_tables.pauses()) == {
         "a.wav": ["2", "90.0 %", "50.0 %", asked, "**missed** over music"],
         "b.wav": ["30", "95.0 %", "90.0 %", asked, "met"],
         "c.wav": ["0", "–", "–", asked, "–"],
@@ -100,9 +101,49 @@ def test_pauses_tell_how_many_frames_they_have(monkeypatch):
 
 
 def test_shifts_are_counted(monkeypatch):
-    monkeypatch.setattr(tables, "_read", lambda path: recorded())
-    assert cells(tables.filmed()) == {
+    monkeypatch.setattr(motion_tables, "read", lambda path: recorded())
+    assert cells(motion_tables.filmed()) == {
         "v.mp4": ["0.50", "5", "0.20", "100.0", "", ""],
         "pooled": ["0.50", "10000 drawn", "0.20", "100.0", "above 95", "met"],
         "pooled, all shifts 0.250 better": ["0.50", "10000 drawn", "0.45", "93.0", "above 95", "**missed**"],
     }
+
+
+# Of the video network.
+
+
+def test_a_gap_counts_from_where_it_stays_above_nothing(monkeypatch):
+    def point(step: int, face: float) -> dict:
+        gaps = {"all": 0.5, "face": face, "hands": -0.1}
+        each = {f"{name} 0.7": {"gap": gap, "half": 0.05, "loss": 0.4} for name, gap in gaps.items()}
+        return {"step": step, "seconds": 60.0 * step, **each}
+
+    curve = [point(0, 0.0), point(1, 0.1), point(2, 0.04), point(3, 0.06), point(4, 0.039)]
+    both = {"all": curve[:4], "control": curve}
+    monkeypatch.setattr(video_tables, "read", lambda path: {"rows": both})
+    found = cells(video_tables.arms())
+    never = f"**not within {video_arms.STEPS}**"
+    assert found["all"] == ["3", "3.0", "0.5 ± 0.05", "0.06 ± 0.05", "-0.1 ± 0.05", "15 %, met", "0", "3", never]
+    assert found["control"][-4:] == ["10 %, **missed**", "0", never, never]
+
+
+def test_chips_are_held_to_one_chip_of_their_kind(monkeypatch):
+    def row(chips: int, flops: float, fits: bool = True) -> dict:
+        memory = 2**30 if fits else None
+        return dict(chips=chips, batch=64, flops=flops, fits=fits, memory=memory, available=2**34, seconds=9.6)
+
+    rows = {
+        "small video_control v5e:1x1 train": row(1, 8e9),
+        "small video_control v5e:2x2 train": row(4, 2.2e9),
+        "small video_control v5p:2x2x1 train": row(4, 2e9),
+        "small video_temporal v5e:2x2 train": row(4, 0.0, fits=False),
+    }
+    monkeypatch.setattr(video_tables, "read", lambda path: {"rows": rows})
+    found = cells(video_tables.tpus())
+    shares = {name: row[-2] for name, row in found.items()}
+    assert list(shares.values()) == ["1.000", "1.100", "–", "–"]
+    assert found["small video_temporal v5e:2x2 train"][2] == "does not fit"
+
+
+def test_nothing_measured_is_no_table():
+    assert markdown.read("docs/results/nothing.json") == {} and markdown.table(["a"], []) == ""
