@@ -5,6 +5,7 @@ Its released networks, and others of the same layout, strictly: every tensor has
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
@@ -119,6 +120,26 @@ def to_params(
         for path, part in source.parts.items():
             _put(params, path.split("/"), np.ascontiguousarray(part(array)))
     return params
+
+
+def as_base(params: Params, model: Model) -> tuple[Params, Model]:
+    """The same network as a base of the video network: of no class in particular, and without a variance.
+
+    It is told the mean of all classes, which is a constant, and so lies in the bias of its embedding.
+
+    Raises:
+        UserError: if it is given more than x_t, as upsamplers are.
+    """
+    colours = 3
+    if model.c_in != colours:
+        raise UserError(f"a network of {model.c_in} channels is no base", "Give one that sees x_t alone, no upsampler")
+    embedding, decoder = dict(params["embedding"]), dict(params["decoder"])
+    if (label := embedding.pop("label", None)) is not None:
+        second = embedding["time"]["second"]
+        told = {**second, "bias": second["bias"] + label["embedding"].mean(axis=0)}
+        embedding["time"] = {**embedding["time"], "second": told}
+    decoder["out"] = {name: np.ascontiguousarray(leaf[..., :colours]) for name, leaf in decoder["out"].items()}
+    return {**params, "embedding": embedding, "decoder": decoder}, replace(model, c_out=colours, classes=None)
 
 
 def shapes(model: Model) -> dict[str, tuple[int, ...]]:
