@@ -110,9 +110,9 @@ def main(
     console.keep_compiled()
     begun, opened = time.monotonic(), dataset.open(data)
     _check(data, opened)
-    folder = moving.packaged() if folder is None else folder
+    folder = bundle.packaged() if folder is None else folder
     performer, body = moving.performer(folder, preset), opened.body
-    coder = _autoencoder(moving.packaged() if gesture is None else gesture)
+    coder = _autoencoder(bundle.packaged() if gesture is None else gesture)
     hearing, packing = performer.model.hearing, Packing(body.num_expression)
     tested = opened.clips("test")
     with console.progress() as begin, Espeak() as engine:

@@ -291,7 +291,7 @@ def main(
         rows = robust(speaker, heard, begin("changed sound"))
         fps, body = speaker.performer.fps, speaker.body
         ranked = motion_people.against(speaker.average, body, fps, people, begin("talking videos"))
-    stored = bundle.load(bundle_folder or moving.packaged()).stages[moving.STAGE]
+    stored = bundle.load(bundle_folder or bundle.packaged()).stages[moving.STAGE]
     found = {
         "command": f"VLOGGER_MEDIA=... python -m benchmarks.motion_speech --fits DIR --preset {preset}",
         "versions": {

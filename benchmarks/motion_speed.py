@@ -261,7 +261,7 @@ def main(
     fast = moving.performer(bundle_folder, "fast")
     split = parts(fast, sound, reference)
     streamed = memory(moving.performer(bundle_folder, "fast"), reference, tuple(minutes))
-    stored = bundle.load(bundle_folder or moving.packaged()).stages[moving.STAGE]
+    stored = bundle.load(bundle_folder or bundle.packaged()).stages[moving.STAGE]
     growth = {
         name: round(streamed[-1][name] / streamed[0][name] - 1, 4)
         for name in ("resident_mb", "most_mb", "python_most_mb")

@@ -21,6 +21,7 @@ FREE = ("tests", "benchmarks", "notebooks")
 _BLOCKS = ("core", "nn", "diffusion", "audio", "body", "media", "parallel")
 _STAGES = (*_BLOCKS, "controls", "fit", "toy", "motion", "video", "metrics")
 _MODELS = (*_STAGES, "stages", "bundle", "train")
+_FACES = ("pipeline", "evaluate", "doctor", "cli", "console", "fitting", "control_video", "moving", "filming")
 
 # Unit (folder or module of the package, or a folder beside it) -> what of the package it may import, besides itself.
 # "body.rotation" admits that module alone; "" is the package's own face.
@@ -46,6 +47,7 @@ MAY_IMPORT = {
     "control_video": ("core", "body", "media", "controls", "fit", "console", "fitting"),
     "speaking": ("core", "audio", "media", "console", "fitting"),
     "moving": ("core", "body", "motion", "bundle"),
+    "filming": ("core", "diffusion", "video", "bundle"),
     "pipeline": _MODELS,
     "evaluate": (*_MODELS, "pipeline"),
     "doctor": (*_MODELS, "pipeline", "console"),
@@ -55,7 +57,7 @@ MAY_IMPORT = {
     "data_pipelines": ("core", "audio", "body", "controls", "fit", "media", "console", "motion.packing", "toy.truth"),
     "configs": (),
     "launch": (*_MODELS, "pipeline", "evaluate", "doctor", "cli", "console", ""),
-    "docs": (*_MODELS, "pipeline", "evaluate", "doctor", "cli", "console", "fitting", "control_video", "moving", ""),
+    "docs": (*_MODELS, *_FACES, ""),
 }
 
 # The folders beside the package that each of them may import.
@@ -254,6 +256,7 @@ CASES = {
     ),
     "speaking": ("speaking.py", "from vlogger_jax.audio import espeak", "from vlogger_jax.fit import solve"),
     "moving": ("moving.py", "from vlogger_jax.motion.stage import model_of", "from vlogger_jax import stages"),
+    "filming": ("filming.py", "from vlogger_jax.video.render import Renderer", "from vlogger_jax import moving"),
     "pipeline": ("pipeline.py", "from vlogger_jax.bundle import load", "from vlogger_jax.evaluate import table"),
     "evaluate": ("evaluate.py", "from vlogger_jax.pipeline import Vlogger", "from vlogger_jax import cli"),
     "doctor": ("doctor.py", "from vlogger_jax.body import smplx", "from vlogger_jax.cli import main"),
@@ -289,7 +292,7 @@ ORDER = (
     ("controls", "fit", "toy", "motion", "video", "metrics"),
     ("stages",),
     ("bundle", "train", "fitting"),
-    ("pipeline", "control_video", "speaking", "moving"),
+    ("pipeline", "control_video", "speaking", "moving", "filming"),
     ("evaluate", "doctor"),
     ("cli",),
     ("__main__",),

@@ -52,7 +52,7 @@ def value(recorded: dict, row: str, metric: str) -> float:
 
 
 def test_what_is_recorded_is_of_the_packaged_model(recorded):
-    packaged = bundle.load(moving.packaged()).stages[moving.STAGE]
+    packaged = bundle.load(bundle.packaged()).stages[moving.STAGE]
     assert recorded["bundle"]["sha256"] == packaged.sha256
     assert recorded["bundle"]["step"] == packaged.training.step
     assert recorded["clips"] == 100

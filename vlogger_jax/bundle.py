@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,11 @@ class Bundle:
         check(arrays, wanted, str(path))
         leaves = [arrays[name].astype(leaf.dtype) for name, leaf in wanted.items()]
         return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+
+
+def packaged() -> Path:
+    """The folder of the models that come with the package."""
+    return Path(str(resources.files("vlogger_jax") / "bundles" / "tiny"))
 
 
 def load(folder: str | Path) -> Bundle:

@@ -6,7 +6,6 @@ motion = performer.perform(waveform, reference, moving.take(model, reference, vi
 
 import dataclasses
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +44,6 @@ _PICKED = len(names.JOINTS)
 """Where picked vertices begin in `Posed.joints`; landmarks of the face follow them."""
 
 
-def packaged() -> Path:
-    """The folder of the models that come with the package."""
-    return Path(str(resources.files("vlogger_jax") / "bundles" / "tiny"))
-
-
 def performer(folder: str | Path | None = None, preset: str = "usual") -> Performer:
     """M of a bundle.
 
@@ -62,7 +56,7 @@ def performer(folder: str | Path | None = None, preset: str = "usual") -> Perfor
     """
     if preset not in PRESETS:
         raise UserError(f"there is no preset {preset!r}", f"Name one of {', '.join(PRESETS)}")
-    opened = bundle.load(packaged() if folder is None else folder)
+    opened = bundle.load(bundle.packaged() if folder is None else folder)
     config = dict(opened.stored(STAGE).training.config)
     if wrong := [name for name in ("data", "model", "diffusion") if not isinstance(config.get(name), Mapping)]:
         raise UserError(f"the config of {STAGE} in {opened.folder} has no section {wrong[0]}", "Export it anew")
