@@ -4,8 +4,8 @@
 
 Short trainings of single frames from one base, with the same batches: the control network alone; with the base's
 decoder; everything; and no control network, but the conditions beside x_t in a network like the base (the arm that is
-known to work). Every hundred steps the gaps of `video_gaps` are measured. Stopped at any moment, it goes on with the
-arm that it was at.
+known to work). From the first hundred steps on the gaps of `video_gaps` are measured. Stopped at any moment, it goes
+on with the arm that it was at.
 """
 
 import json
@@ -45,7 +45,10 @@ ARMS = {
     "concatenation": ("",),
 }
 
-STEPS, EVERY = 2000, 100
+STEPS = 2000
+AT = (100, 200, 300, 400, 600, 800, 1000, 1500, STEPS)
+"""Steps after which gaps are measured."""
+
 MINUTES = 15
 """The most that an arm may train; what it measures does not count."""
 
@@ -82,10 +85,11 @@ def run(arm: str, data: Path, base: Params, measured: Altered, report: console.R
     curve = []
 
     def watch(step: int, spent: float, average: Callable[[], Variables]) -> bool:
-        if step % EVERY == 0:
+        over = spent > 60 * MINUTES
+        if step in AT or over:
             curve.append({"step": step, "seconds": round(spent, 1), **gaps(together(average()))})
-            report(step / STEPS)
-        return step % EVERY > 0 or spent <= 60 * MINUTES
+        report(step / STEPS)
+        return not over
 
     video_training.trained(made, inputs, "video_base", Variables(base, {}), watch)
     return curve
