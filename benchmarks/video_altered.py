@@ -66,12 +66,12 @@ def _one(windows: FrameWindows, number: int, rng: np.random.Generator) -> Altere
     ]
     here, there, reference = stored.find(windows.chunks, clip, [window[0], others[0], others[-1]])
     picture = stored.pictures([here], windows.config.size)
-    shots = windows.reference(*reference)
+    shown = windows.reference(*reference)
     motion, other = (smplx.frames_of(chunk.motion, np.array([i])) for chunk, i in (here, there))
 
     def sample(moved: Motion) -> Sample:
         target = gbuffer.render(windows.model, moved, here[0].camera)
-        return frames.conditioned(windows.model, windows.body, picture, target, shots)
+        return frames.conditioned(windows.body, picture, target, shown)
 
     return Altered(sample(motion), *(sample(swapped(motion, other, part)) for part in ("face", "hands")))
 

@@ -227,7 +227,8 @@ class Arm:
         return video_training.trained(made, inputs, ancestor, learned, watch)
 
     def _windows(self, config: ml_collections.ConfigDict, setup: Setup) -> KeypointWindows:
-        asked = Frames(config.model.base.size, config.data.frames, config.data.far)
+        data = config.data
+        asked = Frames(config.model.base.size, data.frames, data.far, data.remembered)
         return KeypointWindows(self.windows(setup, frame_windows(setup.data, "train", asked)), setup.keypoints)
 
     def _stage(self, config: ml_collections.ConfigDict, setup: Setup) -> Stage:

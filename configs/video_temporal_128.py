@@ -24,6 +24,7 @@ def get_config(arg: str = "") -> ConfigDict:
                 folder="data/mentor_synth",
                 frames=8 if tiny else 16,
                 far=24,
+                remembered=16_000 if tiny else 0,
                 given=0,
                 tolerated=3,
                 reading=dict(workers=0 if tiny else 8, threads=2, ahead=2),

@@ -53,7 +53,8 @@ def stream(config: ml_collections.ConfigDict, split: str) -> Endless:
             return Stream(images, config.train.seed, data.tolerated)
         case "video_control" | "video_temporal":
             opened, data = _video(config)
-            windows = frame_windows(opened, split, Frames(config.model.base.size, data.frames, data.far))
+            asked = Frames(config.model.base.size, data.frames, data.far, data.remembered)
+            windows = frame_windows(opened, split, asked)
             return Stream(windows, config.train.seed, data.tolerated)
         case "toy":
             # What is drawn has no splits but by seeds; these never meet.

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from data_pipelines.loaders import stored
-from data_pipelines.loaders.frames import Frames, conditioned, conditioned_spec
+from data_pipelines.loaders.frames import Frames, Reference, conditioned, conditioned_spec
 from data_pipelines.loaders.samples import Sample, Spec
 from data_pipelines.recipe import Job, Recipe, Shots, Unusable
 from data_pipelines.schema import BadExample, Clip
@@ -103,9 +103,10 @@ class Photographs:
         window = range(start, start + count)
         frame = int(rng.choice(stored.far_from(window, np.arange(length), self.config.far, f"clip {number}")))
         shots = self.recipe.shots(self.jobs[number], clip, [*window, frame], self.config.size)
-        taken, reference = _rows(shots, slice(0, count)), _rows(shots, slice(count, count + 1))
+        taken, still = _rows(shots, slice(0, count)), _rows(shots, slice(count, count + 1))
         try:
-            return conditioned(self.recipe.body(), self._body, taken.frames, taken.gbuffer, reference)
+            reference = Reference.of(self.recipe.body(), self._body, still)
+            return conditioned(self._body, taken.frames, taken.gbuffer, reference)
         except UserError as error:
             raise BadExample(f"clip {number}, reference {frame}: {error.what}", "Let it be replaced") from error
 

@@ -34,13 +34,14 @@ class Data:
         frames: that follow each other in a sample.
         far: of the reference from them, in frames.
         given: how many first frames samples of the stage go on from.
-        tolerated, reading: for loaders to look at.
+        remembered, tolerated, reading: for loaders to look at.
     """
 
     folder: str
     frames: int = 1
     far: int = 24
     given: int = 0
+    remembered: int = 0
     tolerated: int = 0
     reading: Any = None
 

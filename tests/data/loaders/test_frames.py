@@ -74,6 +74,26 @@ def test_a_sample_is_what_the_recipe_made_there(data: DataSet, people: People, m
         assert 0.05 < (found["label"] > 0).mean() < 0.9 and found["warp_mask"].any()
 
 
+@pytest.mark.parametrize("remembered", [3, 1000])
+def test_what_is_remembered_is_the_same(data: DataSet, remembered, monkeypatch):
+    """And is not read again, as far as there is room."""
+    plain, kept = (frame_windows(data, "train", Frames(SIZE, 2, remembered=most)) for most in (0, remembered))
+    find, read = stored.find, []
+    for again in range(2):
+        monkeypatch.setattr(stored, "find", find)
+        wanted = [plain.sample(number, np.random.default_rng(number)) for number in (0, len(plain) - 1)]
+        monkeypatch.setattr(
+            stored, "find", lambda chunks, clip, rows: read.append(len(rows)) or find(chunks, clip, rows)
+        )
+        found = [kept.sample(number, np.random.default_rng(number)) for number in (0, len(plain) - 1)]
+        for one, other in zip(found, wanted, strict=True):
+            assert one.keys() == other.keys()
+            for name in one:
+                np.testing.assert_array_equal(one[name], other[name], err_msg=f"{name}, {again}")
+    # Each sample is of two frames and a reference; of three things there is room for the first one's.
+    assert read == ([3, 3, 0, 3] if remembered == 3 else [3, 3, 0, 0])
+
+
 def test_windows_lie_side_by_side_and_move_by_half_their_length():
     table = Table(Plan(), np.array([20, 7, 16]))
     windows, rng = table.windows(6), np.random.default_rng(0)
