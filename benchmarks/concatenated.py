@@ -63,12 +63,13 @@ class Concatenated:
         seen: Float[Array, "b t h w d"],
         level: Float[Array, "b *s"],
         *,
+        scale: float | Array = 1.0,
         memory: Memories = (),
         keys: Array | None = None,
     ) -> Float[Array, "b t h w e"]:
-        """What is predicted."""
+        """What is predicted; `scale` is of the conditions."""
         t, level = (per_frame(each, x) for each in (t, level))
-        return self.network(params["wide"], jnp.concatenate([x, seen], axis=-1), t, level, keys)
+        return self.network(params["wide"], jnp.concatenate([x, scale * seen], axis=-1), t, level, keys)
 
     def begin(self, base: Params, fresh: Params) -> Params:
         """The base, in a network whose first convolution takes more channels."""

@@ -24,7 +24,7 @@ from configs import common
 from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.functional import Network
 from vlogger_jax.video import weights_adm
-from vlogger_jax.video.layout import Model
+from vlogger_jax.video.layout import HeadWidth, Model
 from vlogger_jax.video.unet import UNet
 
 TURNS, LONGEST = 15, 60.0
@@ -35,10 +35,10 @@ HELD_TO = 1.0
 
 
 def cases() -> dict[str, tuple[Model, int]]:
-    """Networks and batches. ADM has no patches: `tiny` is given them as channels, which is the same."""
+    """Networks and batches. ADM has no patches: `tiny` is given them as channels, which is the same, and is 64 wide."""
     tiny, small = (from_mapping(Model, common.base_model(size)) for size in ("tiny", "small"))
     patches = dict(size=tiny.size // tiny.patch, c_in=3 * tiny.patch**2, c_out=3 * tiny.patch**2, patch=1, groups=32)
-    narrow = dataclasses.replace(tiny, channels=64, multipliers=(1, 2, 2), heads=tiny.heads)
+    narrow = dataclasses.replace(tiny, channels=64, heads=HeadWidth(channels=32))
     return {
         "tiny, batch 16": (_adm_like(dataclasses.replace(narrow, **patches)), 16),
         "64 px, batch 4": (_adm_like(dataclasses.replace(narrow, patch=1, groups=32, attention=(16,))), 4),

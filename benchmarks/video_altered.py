@@ -11,6 +11,7 @@ from data_pipelines.loaders.frames import FrameWindows
 from data_pipelines.loaders.samples import Sample
 from vlogger_jax.body import names, smplx
 from vlogger_jax.console import Report
+from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Motion
 
 WRISTS = [names.JOINTS.index(f"{side}_wrist") - 1 for side in ("left", "right")]
@@ -48,10 +49,17 @@ def swapped(motion: Motion, other: Motion, part: str) -> Motion:
 
 
 def altered(windows: FrameWindows, count: int, seed: int, report: Report) -> Altered:
-    """Samples of `count` clips, evenly spread over those of `windows`, which are of single frames and exact."""
+    """Samples of single frames, one of each of `count` clips, so that all are of other people.
+
+    Raises:
+        UserError: if there are fewer clips, or one of them has not three frames.
+    """
+    first = list({windows.windows[number][0]: number for number in reversed(range(len(windows)))}.values())[::-1]
+    if len(first) < count:
+        raise UserError(f"there are {len(first)} clips, not {count}", "Give a data set with more of them")
     found: dict[str, list[Sample]] = {name: [] for name in Altered._fields}
-    for done, number in enumerate(np.linspace(0, len(windows) - 1, count).round().astype(int)):
-        for name, sample in _one(windows, int(number), np.random.default_rng([seed, int(number)]))._asdict().items():
+    for done, number in enumerate(first[:count]):
+        for name, sample in _one(windows, number, np.random.default_rng([seed, number]))._asdict().items():
             found[name].append(sample)
         report((done + 1) / count)
     return Altered(**{name: _batch(samples) for name, samples in found.items()})
@@ -64,6 +72,8 @@ def _one(windows: FrameWindows, number: int, rng: np.random.Generator) -> Altere
     others = [
         int(frame) for frame in rng.permutation(stored.far_from(window, known, windows.config.far, f"clip {clip}"))
     ]
+    if len(others) < 2:
+        raise UserError(f"clip {clip} has {len(known)} frames", "Store three or more of a clip")
     here, there, reference = stored.find(windows.chunks, clip, [window[0], others[0], others[-1]])
     picture = stored.pictures([here], windows.config.size)
     shown = windows.reference(*reference)

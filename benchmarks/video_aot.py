@@ -25,7 +25,7 @@ ASKED = ("v5e:2x2", "v5p:2x2x1")
 SCALED = ("v5e:1x1", "v5e:2x2", "v5e:2x4")
 """Of one size and stage, for FLOPs by chips."""
 
-FRAMES = 64
+FRAMES = 128
 """Of a batch, in all rows: single frames, or clips of 16. Configs have larger ones, which `train.accumulate` splits."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -53,7 +53,7 @@ MINUTES = 15
 """The most that an arm may train; what it measures does not count."""
 
 MEASURED = 64
-"""Test clips that gaps are measured on."""
+"""Test clips that gaps are measured on, each of another person."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -110,7 +110,7 @@ def main(
     settings = {
         "data": opened.manifest.origin("train"),
         "base": stored.stored("video_base").sha256,
-        "measured": MEASURED,
+        "measured": f"{MEASURED} clips, a frame of each",
         "configs": {arm: json.loads(config_of(arm, Path("data")).to_json_best_effort()) for arm in ARMS},
     }
     resumable.refuse_others(out, before, settings)

@@ -252,6 +252,8 @@ class Arm:
         config.model.shown.steering = self.steering
         # As many frames a step in all stages, so that shares of steps are shares of frames.
         config.train.batch = clips.train.batch * clips.data.frames // config.data.frames
+        # Nor do they differ in anything else that a step is.
+        config.optim.learning_rate, config.train.ema = clips.optim.learning_rate, clips.train.ema
         steps = max(round(part.share * setup.steps), 1)
         config.train.steps = config.optim.steps = steps
         config.optim.warmup = min(config.optim.warmup, steps // 10)
@@ -284,7 +286,7 @@ DENSE = Arm("dense", ("dense", "label"))
 WARP = Arm("+ warp", ("dense", "label", "warp"))
 JOINTLY = Arm("+ composite", ALL)
 OURS = Arm("+ two-stage schedule", ALL, parts=TWO_STAGES)
-UNPERTURBED = Arm("trained on exact controls", ALL, windows=as_true, parts=TWO_STAGES)
+UNPERTURBED = Arm("trained on exact motion and camera", ALL, windows=as_true, parts=TWO_STAGES)
 ROWS: Sequence[Row] = (
     REFERENCE,
     COMPOSITE,

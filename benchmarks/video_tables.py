@@ -22,8 +22,8 @@ FLICKER, SEAM = (0.7, 1.5), 1.3
 
 def arms() -> str:
     """What learns to look at its controls."""
-    found, rows = read(ARMS), []
-    for name, curve in found.get("rows", {}).items():
+    found, rows = read(ARMS).get("rows", {}), []
+    for name, curve in found.items() if found.keys() >= video_arms.ARMS.keys() else ():
         last = curve[-1]
         face = last[f"face {AT}"]
         rows.append(
@@ -83,11 +83,11 @@ def overlaps() -> str:
     """Windows that overlap by nothing, a quarter and half."""
     rows = []
     for overlap, each in read(TABLE).get("overlaps", {}).items():
-        flicker = each["flicker"]["value"]
+        flicker, seam = (each[name]["value"] for name in ("flicker", "seam"))
         cells = [_value(each[name], 3) for name in ("psnr", "flicker", "seam")]
-        met = said(FLICKER[0] <= flicker <= FLICKER[1])
-        seam = said(each["seam"]["value"] < SEAM) if overlap == "0.5" else "–"
-        rows.append([f"{100 * float(overlap):.0f} %", *cells, met, seam])
+        even = "–" if flicker is None else said(FLICKER[0] <= flicker <= FLICKER[1])
+        joined = "–" if seam is None or overlap != "0.5" else said(seam < SEAM)
+        rows.append([f"{100 * float(overlap):.0f} %", *cells, even, joined])
     heads = ["overlap", "PSNR", "flicker", "seam", f"flicker {FLICKER[0]} to {FLICKER[1]}", f"seam below {SEAM}"]
     return table(heads, rows)
 

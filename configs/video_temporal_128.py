@@ -1,8 +1,8 @@
 """The control network of the video network on clips, where frames meet: stage 2 of its training (paper section 3.2).
 
-    python -m data_pipelines.build mentor_synth --out data --clips 240 --frames 18 --run 16 --size 64
-    python -m launch.train --config configs/video_temporal_128.py:size=tiny --workdir runs/temporal \
-        --begin-from bundles/control
+    python -m data_pipelines.build mentor_synth --out data/clips --clips 240 --frames 18 --run 16 --size 64 --seed 2
+    python -m launch.train --config configs/video_temporal_128.py:size=tiny --workdir runs/temporal \\
+        --config.data.folder=data/clips/mentor_synth --begin-from bundles/mine
 
 It begins from stage 1 (or, without that, from the base), with temporal convolutions that change nothing at first.
 """
@@ -16,7 +16,7 @@ def get_config(arg: str = "") -> ConfigDict:
     """`arg`: size=tiny|small|paper."""
     size = parse_arg(arg, size=("tiny", "small", "paper"))["size"]
     tiny = size == "tiny"
-    steps = {"tiny": 3_000, "small": 100_000, "paper": 400_000}[size]
+    steps = {"tiny": 2_000, "small": 100_000, "paper": 400_000}[size]
     return ConfigDict(
         dict(
             stage="video_temporal",

@@ -179,10 +179,13 @@ def begun_from(base: Bundle, stage: Stage, state: State, frozen: Params) -> tupl
     """A first state with the parameters, and their average, of a bundle's stage: the same one, or an ancestor.
 
     Raises:
-        UserError: if the bundle has neither, or one of other shapes.
+        UserError: if the bundle has neither, or one of other shapes or otherwise of another kind.
     """
     name, begin = ancestor(base, stage)
     of_whom = None if begin is None else stages.build(base.stored(name).training.config)
+    for what, ours in stage.inherited.items() if of_whom else ():
+        if (theirs := of_whom.inherited.get(what)) != ours:
+            raise UserError(f"{name} of {base.folder} has {what} {theirs}, and the config {ours}", "Change the config")
     fresh = Variables(state.trainable, frozen)
     shapes = jax.eval_shape(of_whom.init, jax.random.key(0)) if of_whom else jax.eval_shape(lambda: fresh)
     kept = base.params(name, shapes)

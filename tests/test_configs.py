@@ -69,6 +69,7 @@ def test_one_batch_is_learned(path):
 
 
 SIZES = {"gesture_autoencoder": ("tiny",), "motion": ("tiny", "small", "paper")}
+SIZES |= {f"video_{stage}_128": ("tiny", "small", "paper") for stage in ("base", "control", "temporal")}
 
 
 @pytest.mark.parametrize(

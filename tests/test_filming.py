@@ -1,5 +1,6 @@
 """From a bundle to frames: the network that was saved, presets, overlaps, and bundles that cannot be used."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -56,6 +57,15 @@ def test_a_bundle_films_what_was_saved(folder, params):
     direct = Renderer(found.network, found.recipe, found.shown, together(params), FRAMES, FRAMES // 2)
     assert frames.shape == (7, SIZE, SIZE, 3) and frames.std() > 1
     np.testing.assert_array_equal(frames, np.concatenate(list(direct.stream([scene(1, 7, SIZE)], seed=1))))
+
+
+def test_without_its_control_network_it_sees_no_controls(folder):
+    one, other = (scene(1, FRAMES, SIZE), scene(1, FRAMES, SIZE)._replace(controls=scene(2, FRAMES, SIZE).controls))
+    other = other._replace(controls=jax.tree.map(lambda values: values[1:], other.controls))
+    for scale, same in ((0.0, True), (1.0, False)):
+        blind = dataclasses.replace(filming.renderer(folder), scale=scale)
+        found = [np.concatenate(list(blind.stream([each], seed=1))) for each in (one, other)]
+        assert np.array_equal(*found) == same
 
 
 def test_presets(folder):

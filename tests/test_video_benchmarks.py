@@ -1,12 +1,21 @@
 """Long videos and TPU programs of the video network, as benchmarks: what is counted, and what is asked of them."""
 
+import dataclasses
 import itertools
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from benchmarks import video_aot, video_long
+from benchmarks import video_aot, video_long, video_training
+from configs import video_control_128, video_temporal_128
 from tests.video.scenes import scene
+from vlogger_jax.core.errors import UserError
+from vlogger_jax.core.stage import Variables
+from vlogger_jax.train.state import GOING, State, create
 
 
 class Writer:
@@ -53,3 +62,60 @@ def test_every_stage_is_compiled_at_every_size_for_both_chips():
         assert f"{size} {stage} {topology} {what}" in names
     alone = [each for each in cases if each.topology == "v5e:1x1"]
     assert {each.stage for each in alone} == {"video_control", "video_temporal"}
+
+
+def test_batches_of_compiled_rows_divide_by_their_chips():
+    files = {"video_control": video_control_128, "video_temporal": video_temporal_128}
+    for case in video_aot.cases():
+        frames = files[case.stage].get_config(f"size={case.size}").data.frames
+        chips = int(np.prod([int(each) for each in case.topology.partition(":")[2].split("x")]))
+        assert video_aot.FRAMES % frames == 0 and video_aot.FRAMES // frames % chips == 0
+
+
+def counting(steps: int, stopped: int = GOING) -> SimpleNamespace:
+    """As a program: it begins from 0, and each step adds one."""
+    zero = {"n": jnp.float32(0)}
+
+    def step(state: State, frozen: dict, batch: dict) -> tuple[State, dict]:
+        one_more = {"n": state.ema["n"] + 1}
+        return dataclasses.replace(state, ema=one_more, stopped=jnp.int32(stopped)), {}
+
+    return SimpleNamespace(
+        mesh=jax.make_mesh((1,), ("data",)),
+        train=SimpleNamespace(steps=steps),
+        stage=SimpleNamespace(name="counting", ancestors={"base": lambda learned, fresh: learned}),
+        init=lambda: (create(zero, optax.identity(), jax.random.key(0)), {}),
+        step=step,
+    )
+
+
+class Batches:
+    """Without an end."""
+
+    def __call__(self, start):
+        return itertools.repeat({})
+
+    def put(self, batch):
+        return batch
+
+
+@pytest.mark.parametrize("wanted", [0, 2, 5])
+def test_short_trainings_end_when_nobody_wants_more(wanted):
+    told = []
+
+    def watch(step, spent, average):
+        told.append((step, float(average().trainable["n"])))
+        return step < wanted
+
+    made = counting(5)
+    found = video_training.trained(made, Batches(), "base", Variables({"n": jnp.float32(10)}, {}), watch)
+    steps = min(wanted, 5)
+    assert told == [(step, 10 + step) for step in range(min(wanted, 5) + 1)]
+    assert found.trainable["n"] == 10 + steps
+
+
+def test_short_trainings_say_when_a_loss_is_not_finite():
+    with pytest.raises(UserError, match="step 3 that is not finite"):
+        video_training.trained(
+            counting(5, stopped=3), Batches(), "base", Variables({"n": jnp.float32(0)}, {}), lambda *told: True
+        )

@@ -7,12 +7,13 @@ import jax
 import numpy as np
 import pytest
 
-from launch import import_adm
+from configs import video_control_128
+from launch import import_adm, program
 from tests.media import torch_made
 from tests.video import small
 from vlogger_jax import bundle, console, stages
 from vlogger_jax.core.draw import Draw
-from vlogger_jax.core.errors import EXIT_OK, EXIT_USER_ERROR
+from vlogger_jax.core.errors import EXIT_OK, EXIT_USER_ERROR, UserError
 from vlogger_jax.core.functional import Network
 from vlogger_jax.video import weights_adm
 from vlogger_jax.video.unet import UNet
@@ -70,6 +71,35 @@ def test_it_can_be_drawn_from_and_trained_on(tmp_path):
     losses, _ = jax.jit(stage.loss_fn)(*variables, batch, draw)
     drawn = jax.jit(stage.sample)(*variables, batch, draw)
     assert np.isfinite(np.asarray(losses)).all() and np.isfinite(np.asarray(drawn)).all()
+
+
+def test_control_networks_begin_from_it_and_not_from_one_that_only_looks_like_it(tmp_path):
+    """Heads of attention do not show in shapes, nor does the schedule."""
+    path = torch_made.save(tmp_path / "small.pt", tensors(MODEL))
+    run("--weights", path, "--out", tmp_path / "b")
+    kept = bundle.load(tmp_path / "b")
+    given = kept.stored("video_base").training.config
+
+    def begun(**changes) -> dict:
+        config = video_control_128.get_config("size=tiny")
+        with config.ignore_type():
+            config.model.base = given["model"] | {"dropout": 0.1} | changes.get("model", {})
+            config.model.trained = ("control/",)
+            config.diffusion.update(dict(schedule="ddpm_cosine", prediction="eps") | changes.get("diffusion", {}))
+        config.train.batch, config.mesh.data = 2, 1
+        made = program.build(config, jax.devices()[:1])
+        with jax.set_mesh(made.mesh):
+            return program.begun_from(kept, made.stage, *made.init())[1]
+
+    stored = kept.params("video_base", jax.eval_shape(stages.build(given).init, jax.random.key(0))).trainable
+    jax.tree.map(np.testing.assert_array_equal, begun()["base"], stored)
+    for changes, said in (
+        (dict(model=dict(heads=dict(number=1))), "model.base.heads {'channels': 4}, and the config {'number': 1}"),
+        (dict(diffusion=dict(schedule="linear")), "diffusion.schedule ddpm_cosine, and the config linear"),
+    ):
+        with pytest.raises(UserError) as refused:
+            begun(**changes)
+        assert said in str(refused.value)
 
 
 def test_what_is_refused_leaves_nothing(tmp_path, capsys):

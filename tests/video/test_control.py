@@ -84,6 +84,9 @@ def test_a_reference_that_is_remembered_once_is_looked_at_in_every_frame():
     memory = remember(params, reference)
     assert network.remember(params, reference) == ()
     assert [each is None for each in memory] == [True, True, False, False, True]  # one of a block, one of the middle
+    # A reference has no frames around it, and rows of a picture are none.
+    apart = {**trained(), "control": _untimely(trained()["control"])}
+    jax.tree.map(np.testing.assert_array_equal, remember(trained(), reference), remember(apart, reference))
     # Behind zero convolutions it changes nothing at first.
     base = jitted(remembering.base)(params["base"], x, t)
     np.testing.assert_array_equal(steered(params, x, t, seen(), LEVEL, memory=memory), base)

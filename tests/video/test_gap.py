@@ -1,13 +1,12 @@
 """Gaps of networks whose answers are known."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tests.nn.sharded import normal
+from tests.video.answers import COMPOSITE, REFERENCE
 from tests.video.scenes import scene
 from vlogger_jax.core.draw import Draw
 from vlogger_jax.diffusion.recipe import Recipe
@@ -17,28 +16,6 @@ from vlogger_jax.video.conditions import Shown
 SHOWN = Shown(steering=("composite",))
 RECIPE = Recipe.of(dict(schedule="linear", prediction="x0", steps=2), conditions=1)
 SCENE = scene(3, 2, 8)
-
-
-@dataclasses.dataclass(frozen=True)
-class Answers:
-    """A network that answers with some channels of what it is shown."""
-
-    first: int
-
-    def shapes(self):
-        return {}
-
-    def init(self, key):
-        return {}
-
-    def begin(self, base, fresh):
-        return fresh
-
-    def remember(self, params, reference):
-        return ()
-
-    def __call__(self, params, x, t, seen, level, *, memory=(), keys=None):
-        return seen[..., self.first : self.first + 3]
 
 
 def nothing(trainable, frozen, batch, draw):
@@ -54,7 +31,7 @@ def measured(network):
 
 @pytest.mark.parametrize("t", gap.TIMES)
 def test_of_a_network_that_pastes_its_composite(t):
-    frames, found = measured(Answers(0))
+    frames, found = measured(COMPOSITE)
     x0, composite = (np.asarray(each, np.float64) / 127.5 - 1 for each in (frames, SCENE.controls.composite))
 
     def error(each):
@@ -65,7 +42,13 @@ def test_of_a_network_that_pastes_its_composite(t):
 
 
 def test_of_a_network_that_looks_at_the_reference_alone():
-    _, found = measured(Answers(4))
+    _, found = measured(REFERENCE)
     assert set(found) == {"gap_0.5", "gap_0.7", "gap_0.9"}
     for value in found.values():
         np.testing.assert_array_equal(value, 0)
+
+
+def test_of_somebody_alone_there_is_none():
+    made = gap.beside(nothing, COMPOSITE, RECIPE, SHOWN, lambda batch: scene(1, 2, 8))
+    _, found = jax.jit(made)({}, {}, {"frames": np.zeros((1, 2, 8, 8, 3), np.uint8)}, Draw.of(jax.random.key(0), 1))
+    assert np.isnan(np.asarray(list(found.values()))).all()

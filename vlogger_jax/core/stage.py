@@ -52,6 +52,7 @@ class Stage:
         picture: (batch, samples), as numpy -> uint8 [h, w, 3], for people to look at.
         body: the body that it knows (`Motion.body`); None: it knows of none.
         ancestors: stages that it can begin from, by name: (what one of them learned, fresh) -> where to begin.
+        inherited: what it must have in common with its ancestors, by name, though shapes of parameters do not show it.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Stage:
     picture: Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray] | None = None
     body: str | None = None
     ancestors: Mapping[str, Callable[[Variables, Variables], Variables]] = dataclasses.field(default_factory=dict)
+    inherited: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -79,7 +79,7 @@ class ResBlock(nnx.Module):
     def __call__(
         self, x: Float[Array, "b *t h w c"], embedding: Float[Array, "b *s d"], keys: Array | None = None
     ) -> Float[Array, "b *t i j e"]:
-        """Pictures [b, h, w, c] or [b, t, h, w, c].
+        """Pictures [b, h, w, c], which have no frames that `between` could make meet, or [b, t, h, w, c].
 
         Args:
             embedding: one a sample, [b, d], or one a frame, [b, t, d].
@@ -91,7 +91,7 @@ class ResBlock(nnx.Module):
         embedding = embedding.reshape(*embedding.shape[:-1], *(1,) * (len(lead) + 1 - embedding.ndim), -1)
         embedding = jnp.broadcast_to(embedding, (*lead, embedding.shape[-1])).reshape(x.shape[0], -1)
         branch = self.conv_1(self.resample(jax.nn.silu(self.norm_1(x))))
-        if self.between is not None:
+        if self.between is not None and len(lead) > 1:
             branch = self.between(branch.reshape(*lead, *branch.shape[1:])).reshape(branch.shape)
         branch = jax.nn.silu(self.film(self.norm_2(branch), embedding))
         if keys is not None and self.rate > 0:

@@ -124,6 +124,7 @@ class Steerable(Protocol):
         seen: Array,
         level: Array,
         *,
+        scale: float | Array = 1.0,
         memory: Memories = (),
         keys: Array | None = None,
     ) -> Array:
@@ -170,10 +171,11 @@ class Steered:
             t, level: one a sample, or one a frame.
             scale: of all that the control network answers; with 0, the base alone.
         """
+        # The base drops nothing: its copy is to add to what it will say when there is no dropout.
         # One a frame: a clip is then its frames one by one, to the bit, as long as nothing else makes frames meet.
         t, level = (per_frame(each, x) for each in (t, level))
         control = self.control(params["control"], x, t, seen, level, memory, keys)
-        return self.base(params["base"], x, t, control=tuple(scale * each for each in control), keys=keys)
+        return self.base(params["base"], x, t, control=tuple(scale * each for each in control))
 
     def remember(self, params: Params, reference: Float[Array, "b h w 3"]) -> Memories:
         """As in `Steerable`."""

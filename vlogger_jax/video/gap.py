@@ -49,7 +49,7 @@ def errors(network: Steerable, recipe: Recipe, shown: Shown) -> Errors:
 def beside(loss_fn: LossFn, network: Steerable, recipe: Recipe, shown: Shown, scene_of: SceneOf) -> LossFn:
     """`loss_fn` and gaps, "gap_0.5" and so on: everybody is shown the controls of the one before in the batch.
 
-    Where a device has one sample at a time, that is its own, and gaps are 0.
+    Where a device has one sample at a time there is no one before, and gaps are NaN.
     """
     measure = errors(network, recipe, shown)
 
@@ -64,7 +64,7 @@ def beside(loss_fn: LossFn, network: Steerable, recipe: Recipe, shown: Shown, sc
                 objective.mean(measure(params, x0, each, noise, jnp.float32(t)))
                 for each in (scene, scene._replace(controls=controls))
             )
-            metrics[f"gap_{t:g}"] = wrong - right
+            metrics[f"gap_{t:g}"] = wrong - right if len(x0) > 1 else jnp.full_like(right, jnp.nan)
         return losses, metrics
 
     return measured

@@ -30,6 +30,7 @@ class Renderer:
     Attributes:
         params: of `network`.
         frames: N, that are denoised together.
+        scale: of all that the control network answers; with 0, the base alone.
         overlap: N - N', of them that go on from the window before; half of them is best (paper Table 2), and takes
             twice as long as none.
     """
@@ -40,6 +41,7 @@ class Renderer:
     params: Params
     frames: int
     overlap: int
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.frames:
@@ -62,15 +64,20 @@ class Renderer:
                 known = np.zeros((1, self.frames, *scene.reference.shape[1:]), np.float32)
             given = np.broadcast_to((np.arange(self.frames) < first)[None, :, None, None], known.shape[:-1])
             draw = Draw.of(jax.random.fold_in(key, number), 1)
-            x = np.asarray(self._denoise(self.params, Window(scene, known, given), draw))
+            x = np.asarray(self._denoise(self._placed, Window(scene, known, given), draw))
             yield np.asarray(conditions.to_bytes(x[0, first:length]))
             first, number = self.overlap, number + 1
             known = np.zeros_like(known)
             known[:, :first] = x[:, self.frames - first :]
 
     @cached_property
+    def _placed(self) -> Params:
+        """On the device once, not for every window."""
+        return jax.device_put(self.params)
+
+    @cached_property
     def _denoise(self) -> Callable[[Params, Window, Draw], Array]:
-        return jax.jit(make_window(self.network, self.recipe, self.shown))
+        return jax.jit(make_window(self.network, self.recipe, self.shown, self.scale))
 
 
 def _windows(scenes: Iterable[Scene], frames: int, overlap: int) -> Iterator[tuple[Scene, int]]:

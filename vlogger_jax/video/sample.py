@@ -53,8 +53,14 @@ def base(network: Network, recipe: Recipe) -> Callable[[Params, Params, Batch, D
     return sample
 
 
-def make_window(network: Steerable, recipe: Recipe, shown: Shown) -> Callable[[Params, Window, Draw], Array]:
-    """The function that denoises a window to frames [b, t, h, w, 3] in [-1, 1]; what is given comes back as it was."""
+def make_window(
+    network: Steerable, recipe: Recipe, shown: Shown, scale: float = 1.0
+) -> Callable[[Params, Window, Draw], Array]:
+    """The function that denoises a window to frames [b, t, h, w, 3] in [-1, 1]; what is given comes back as it was.
+
+    Args:
+        scale: of all that the control network answers.
+    """
     objective, sampler = recipe.objective, recipe.sampler
 
     def sample(params: Params, window: Window, draw: Draw) -> Float[Array, "b t h w 3"]:
@@ -68,7 +74,7 @@ def make_window(network: Steerable, recipe: Recipe, shown: Shown) -> Callable[[P
             seen = conditions.told(shown, channels, jnp.broadcast_to(1.0 - dropped[0], (b,)))
 
             def predict(x: Array, t: Array) -> Array:
-                return network(params, x, t, seen, level, memory=memory)
+                return network(params, x, t, seen, level, scale=scale, memory=memory)
 
             return denoiser(predict, objective.schedule, objective.prediction)(x, t)
 

@@ -66,6 +66,13 @@ class Control:
     remembers: bool = False
 
 
+def _inherited(model: Model, config: Mapping[str, Any]) -> dict[str, Any]:
+    """All that decides what parameters mean, by what configs call it."""
+    written = dataclasses.asdict(dataclasses.replace(model, dropout=0.0, remat="none"))
+    of_diffusion = {f"diffusion.{name}": config["diffusion"][name] for name in ("schedule", "prediction")}
+    return {f"model.base.{name}": value for name, value in written.items()} | of_diffusion
+
+
 def base(config: Mapping[str, Any]) -> Stage:
     """The base: pictures of people, of nobody in particular.
 
@@ -84,6 +91,7 @@ def base(config: Mapping[str, Any]) -> Stage:
         loss_fn=loss.base(network, recipe),
         sample=sample.base(network, recipe),
         picture=picture.gallery,
+        inherited=_inherited(model, config),
     )
 
 
@@ -137,6 +145,7 @@ def stage_of(config: Mapping[str, Any], network: Steerable, scene_of: SceneOf, r
         sample=sample.steered(network, recipe, section.shown, scene_of, data.given),
         picture=picture.strips,
         ancestors={"video_base": from_base},
+        inherited=_inherited(section.base, config),
     )
 
 
