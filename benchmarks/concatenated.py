@@ -12,20 +12,26 @@ from vlogger_jax.core.typing import Array, Float
 from vlogger_jax.nn.embed import TimeEmbedding
 from vlogger_jax.video.control import per_frame
 from vlogger_jax.video.layout import Model
+from vlogger_jax.video.paste import Paste, pasted
 from vlogger_jax.video.unet import Decoder, Embedding, Encoder, Memories
 
 
 class Wide(nnx.Module):
     """A UNet that is also told how noisy the known frames are."""
 
-    def __init__(self, model: Model, rngs: nnx.Rngs):
+    def __init__(self, model: Model, pictures: int, rngs: nnx.Rngs):
         self.embedding = Embedding(model, rngs)
         self.time_of_context = TimeEmbedding(model.channels, model.d_embedding, zero=True, rngs=rngs)
         self.encoder, self.decoder = Encoder(model, rngs), Decoder(model, rngs)
+        self.paste = Paste(model, pictures, rngs) if pictures else None
 
-    def __call__(self, x: Array, t: Array, level: Array, keys: Array | None = None) -> Array:
+    def __call__(
+        self, x: Array, t: Array, level: Array, keys: Array | None = None
+    ) -> tuple[Array, Float[Array, "b t h w e"] | None]:
         embedding = self.embedding(t) + self.time_of_context(level)
-        return self.decoder(self.encoder(x, embedding, keys=keys), embedding, keys=keys)
+        features = self.encoder(x, embedding, keys=keys)
+        said = self.decoder(features, embedding, keys=keys)
+        return said, None if self.paste is None else self.paste(features)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,14 +40,15 @@ class Concatenated:
 
     model: Model
     network: Network
+    pictures: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, model: Model, c_in: int, temporal: bool) -> "Concatenated":
-        """Of a base and conditions of `c_in` channels; of single frames."""
+    def of(cls, model: Model, c_in: int, temporal: bool, pictures: tuple[int, ...] = ()) -> "Concatenated":
+        """Of a base and conditions of `c_in` channels; of single frames. `pictures` as in `Steered`."""
         if temporal:
             raise ValueError("frames do not meet in it")
         wide = dataclasses.replace(model, c_in=model.c_in + c_in)
-        return cls(model, Network(partial(Wide, wide)))
+        return cls(model, Network(partial(Wide, wide, len(pictures))), pictures)
 
     def shapes(self) -> Params:
         """Shape and dtype of each parameter."""
@@ -69,7 +76,11 @@ class Concatenated:
     ) -> Float[Array, "b t h w e"]:
         """What is predicted; `scale` is of the conditions."""
         t, level = (per_frame(each, x) for each in (t, level))
-        return self.network(params["wide"], jnp.concatenate([x, scale * seen], axis=-1), t, level, keys)
+        beside = jnp.concatenate([x, scale * seen], axis=-1)
+        said, how = self.network(params["wide"], beside, t, level, keys)
+        if how is None:
+            return said
+        return pasted(said, scale * how, [seen[..., i : i + said.shape[-1]] for i in self.pictures])
 
     def begin(self, base: Params, fresh: Params) -> Params:
         """The base, in a network whose first convolution takes more channels."""

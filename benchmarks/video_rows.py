@@ -30,7 +30,7 @@ from vlogger_jax.core.stage import Stage, Variables
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.video import loss
 from vlogger_jax.video import stage as video
-from vlogger_jax.video.conditions import STEERING, Scene, SceneOf
+from vlogger_jax.video.conditions import PICTURES, STEERING, Scene, SceneOf
 from vlogger_jax.video.control import Steered
 from vlogger_jax.video.render import Renderer
 
@@ -250,6 +250,7 @@ class Arm:
             for name in ("schedule", "prediction"):
                 config.diffusion[name] = base["diffusion"][name]
         config.model.shown.steering = self.steering
+        config.model.pasted = tuple(name for name in PICTURES if name in ("reference", *self.steering))
         # As many frames a step in all stages, so that shares of steps are shares of frames.
         config.train.batch = clips.train.batch * clips.data.frames // config.data.frames
         # Nor do they differ in anything else that a step is.
@@ -266,7 +267,7 @@ def _network(config: ml_collections.ConfigDict) -> tuple[video.Control, Recipe, 
     section = from_mapping(video.Control, config.model.to_dict(), "config.model")
     recipe = Recipe.of(config.diffusion.to_dict(), conditions=1)
     temporal = config.stage == "video_temporal"
-    return section, recipe, Steered.of(section.base, section.shown.channels, temporal, section.remembers)
+    return section, recipe, section.network(temporal)
 
 
 def _init_shapes(stored: Bundle, name: str) -> Variables:

@@ -10,7 +10,7 @@ from vlogger_jax.metrics.regions import REGIONS
 
 ARMS, TABLE = "docs/results/video_arms.json", "docs/results/video_table.json"
 AOT, UNET = "docs/results/aot_video.json", "benchmarks/results/unet.cpu2.json"
-LONG = "docs/results/video_long.json"
+LONG, PRESETS = "docs/results/video_long.json", "docs/results/video_presets.json"
 
 OURS = video_table.OURS.name
 
@@ -92,6 +92,21 @@ def overlaps() -> str:
     return table(heads, rows)
 
 
+def presets() -> str:
+    """What presets and guidance give, and what they take."""
+    places = [
+        *((place, "psnr", 4) for place in ("full", "face", "hands")),
+        ("face", "sharpness", 3),
+        ("full", "flicker", 3),
+    ]
+    rows = []
+    for name, row in read(PRESETS).get("rows", {}).items():
+        cells = [_value(row[place][metric], count) for place, metric, count in places]
+        rows.append([name, str(row["steps"]), f"{row['seconds_a_frame']:.3f}", *cells])
+    heads = ["", "steps", "s a frame", *(f"{metric}, {place}" for place, metric, _ in places)]
+    return table(heads, rows)
+
+
 def long() -> str:
     """A thousand frames."""
     rows = []
@@ -140,7 +155,10 @@ def speed() -> str:
     )
 
 
-TABLES = {each.__name__: each for each in (arms, psnr, others, regions, composite, order, overlaps, long, tpus, speed)}
+TABLES = {
+    each.__name__: each
+    for each in (arms, psnr, others, regions, composite, order, overlaps, presets, long, tpus, speed)
+}
 
 
 def _rows(cells: Any, heads: list[str]) -> str:

@@ -70,6 +70,8 @@ def control_model(size: str) -> dict[str, Any]:
         # A base of three million parameters leaves its decoder something to learn; one that was made for all pictures
         # stays as it is.
         trained=("control/", "base/decoder/") if size == "tiny" else ("control/",),
+        # Features of patches of four have no room for all that can be seen in the reference.
+        pasted=("reference", "warp", "composite") if size == "tiny" else (),
     )
 
 
@@ -82,6 +84,8 @@ def control_diffusion(size: str) -> dict[str, Any]:
         drop=0.1,
         masks=dict(none=0.4, first=0.4, ends=0.1, random=0.1),
         context_noise=0.3,
+        # SNR alone, of x_0, would let what is decided at high noise count nothing: 0.007 at t = 0.7.
+        weighting=dict(name="truncated_snr", low=1.0, high=5.0) if size == "tiny" else "uniform",
     )
 
 

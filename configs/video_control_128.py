@@ -30,7 +30,7 @@ def get_config(arg: str = "") -> ConfigDict:
             ),
             model=control_model(size),
             diffusion=control_diffusion(size),
-            optim=optimizer(5e-4 if tiny else 5e-5, steps, warmup=200 if tiny else 1000),
+            optim=optimizer(1e-3 if tiny else 5e-5, steps, warmup=200 if tiny else 1000),
             train=dict(
                 steps=steps,
                 seed=0,

@@ -125,7 +125,7 @@ def test_gaps_of_networks_whose_answers_are_known(found):
 
 def test_conditions_beside_x_t_change_nothing_at_first():
     model = small.model(c_out=3, patch=2)
-    network = Concatenated.of(model, SHOWN.channels, temporal=False)
+    network = Concatenated.of(model, SHOWN.channels, temporal=False, pictures=(0, 4))
     base = small.parameters(small.network(c_out=3, patch=2))
     params = network.begin(base, network.init(jax.random.key(0)))
     x, t, level = small.normal(2, 1, small.SIZE, small.SIZE, 3), small.times(2), small.times(2)

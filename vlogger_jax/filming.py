@@ -15,7 +15,6 @@ from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.parts import divided, together
 from vlogger_jax.diffusion.recipe import Recipe
-from vlogger_jax.video.control import Steered
 from vlogger_jax.video.render import Renderer
 from vlogger_jax.video.stage import Control
 
@@ -54,7 +53,7 @@ def renderer(folder: str | Path | None = None, preset: str = "usual", overlap: f
         raise UserError(f"the config of {STAGE} in {opened.folder} has no section {wrong[0]}", "Export it anew")
     section = from_mapping(Control, config["model"], "config.model")
     recipe = Recipe.of({**config["diffusion"], **PRESETS[preset]}, conditions=1)
-    network = Steered.of(section.base, section.shown.channels, temporal=True, remembers=section.remembers)
+    network = section.network(temporal=True)
     shapes = jax.eval_shape(lambda key: divided(network.init(key), section.trained), jax.random.key(0))
     params = opened.params(STAGE, shapes)
     frames = int(config["data"]["frames"])

@@ -62,8 +62,12 @@ class Shown:
     @property
     def channels(self) -> int:
         """Of `channels`."""
-        steering = sum(_WIDTHS[name](self) for name in self.steering)
-        return steering + _REFERENCE + _CONTEXT
+        return self.first("reference") + _REFERENCE + _CONTEXT
+
+    def first(self, name: str) -> int:
+        """The first channel of one of `steering`, or of the "reference"."""
+        before = self.steering[: self.steering.index(name)] if name != "reference" else self.steering
+        return sum(_WIDTHS[each](self) for each in before)
 
 
 def channels(shown: Shown, scene: Scene, context: Context) -> Float[Array, "b t h w {shown.channels}"]:
@@ -118,6 +122,9 @@ def _warp(shown: Shown, controls: Controls) -> Float[Array, "*b h w 4"]:
 def _composite(shown: Shown, controls: Controls) -> Float[Array, "*b h w 4"]:
     return jnp.concatenate([scaled(controls.composite), scaled(controls.matte)[..., None]], axis=-1)
 
+
+PICTURES = ("reference", "warp", "composite")
+"""What begins with the colours of a picture in [-1, 1]."""
 
 STEERING: dict[str, Callable[[Shown, Controls], Array]] = {
     "dense": _dense,

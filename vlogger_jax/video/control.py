@@ -20,6 +20,7 @@ from vlogger_jax.nn.embed import TimeEmbedding
 from vlogger_jax.nn.temporal import TemporalResidual
 from vlogger_jax.video import layout
 from vlogger_jax.video.layout import Model
+from vlogger_jax.video.paste import Paste, pasted
 from vlogger_jax.video.unet import Embedding, Encoder, Features, Memories, UNet, space_to_depth
 
 
@@ -48,9 +49,10 @@ class ControlNet(nnx.Module):
         model: of the base.
         c_in: channels of the conditions.
         temporal: whether frames meet in it: in the middle of each of its residual blocks, before the second norm.
+        pictures: how many there are that the answer may take from (`video.paste`).
     """
 
-    def __init__(self, model: Model, c_in: int, temporal: bool, rngs: nnx.Rngs):
+    def __init__(self, model: Model, c_in: int, temporal: bool, pictures: int, rngs: nnx.Rngs):
         between = partial(_between, model.groups) if temporal else None
         self.embedding = Embedding(model, rngs)
         self.time_of_context = TimeEmbedding(model.channels, model.d_embedding, zero=True, rngs=rngs)
@@ -59,6 +61,7 @@ class ControlNet(nnx.Module):
         self.zeros = nnx.List(
             [Conv(each.channels, each.channels, (1, 1), zero=True, rngs=rngs) for each in layout.features(model)]
         )
+        self.paste = Paste(model, pictures, rngs) if pictures else None
 
     def __call__(
         self,
@@ -68,8 +71,8 @@ class ControlNet(nnx.Module):
         level: Float[Array, "b t"],
         memory: Memories = (),
         keys: Array | None = None,
-    ) -> Features:
-        """Of frames x_t and their conditions.
+    ) -> tuple[Features, Float[Array, "b t h w e"] | None]:
+        """Of frames x_t and their conditions: what is added, and what becomes of each pixel, if pictures are pasted.
 
         Args:
             seen: `conditions.channels`.
@@ -79,7 +82,8 @@ class ControlNet(nnx.Module):
         """
         embedding = self.embedding(t) + self.time_of_context(level)
         features = self.encoder(x, embedding, added=self.conditions(seen), keys=keys, memory=memory)
-        return tuple(zero(feature) for zero, feature in zip(self.zeros, features, strict=True))
+        added = tuple(zero(feature) for zero, feature in zip(self.zeros, features, strict=True))
+        return added, None if self.paste is None else self.paste(features)
 
     def remember(self, reference: Float[Array, "b h w c"]) -> Memories:
         """What attention is to know of a picture without noise."""
@@ -138,16 +142,21 @@ class Steered:
 
     Attributes:
         remembers: whether attention of the control network also looks at the reference.
+        pictures: what the answer may take from (`video.paste`), by their first channels among the conditions.
     """
 
     base: Network
     control: Network
     remembers: bool = False
+    pictures: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, model: Model, c_in: int, temporal: bool, remembers: bool = False) -> "Steered":
+    def of(
+        cls, model: Model, c_in: int, temporal: bool, remembers: bool = False, pictures: tuple[int, ...] = ()
+    ) -> "Steered":
         """Of a base, and conditions of `c_in` channels."""
-        return cls(Network(partial(UNet, model)), Network(partial(ControlNet, model, c_in, temporal)), remembers)
+        control = partial(ControlNet, model, c_in, temporal, len(pictures))
+        return cls(Network(partial(UNet, model)), Network(control), remembers, pictures)
 
     def shapes(self) -> Params:
         """Shape and dtype of each parameter, as `Network.shapes`."""
@@ -174,8 +183,11 @@ class Steered:
         # The base drops nothing: its copy is to add to what it will say when there is no dropout.
         # One a frame: a clip is then its frames one by one, to the bit, as long as nothing else makes frames meet.
         t, level = (per_frame(each, x) for each in (t, level))
-        control = self.control(params["control"], x, t, seen, level, memory, keys)
-        return self.base(params["base"], x, t, control=tuple(scale * each for each in control))
+        control, how = self.control(params["control"], x, t, seen, level, memory, keys)
+        said = self.base(params["base"], x, t, control=tuple(scale * each for each in control))
+        if how is None:
+            return said
+        return pasted(said, scale * how, [seen[..., i : i + said.shape[-1]] for i in self.pictures])
 
     def remember(self, params: Params, reference: Float[Array, "b h w 3"]) -> Memories:
         """As in `Steerable`."""

@@ -13,9 +13,10 @@ from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.functional import Network, check
 from vlogger_jax.core.parts import divided, replaced, together
 from vlogger_jax.core.stage import Stage, Variables
+from vlogger_jax.diffusion.prediction import X0
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.video import gap, loss, picture, sample
-from vlogger_jax.video.conditions import SceneOf, Shown
+from vlogger_jax.video.conditions import PICTURES, SceneOf, Shown
 from vlogger_jax.video.control import Steerable, Steered
 from vlogger_jax.video.layout import Model
 from vlogger_jax.video.masks import Given, Regions
@@ -57,6 +58,7 @@ class Control:
         trained: what is trained: patterns of paths, such as "control/" or "base/decoder/".
         remembers: whether attention of the control network also looks at the reference, at keys and values that are
             computed once a window.
+        pasted: of `conditions.PICTURES`: what the answer may take from, if the base predicts x_0 (`video.paste`).
     """
 
     base: Model
@@ -64,6 +66,17 @@ class Control:
     given: Given = dataclasses.field(default_factory=Given)
     trained: tuple[str, ...] = ("control/",)
     remembers: bool = False
+    pasted: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = [name for name in PICTURES if name in ("reference", *self.shown.steering)]
+        if unknown := [name for name in self.pasted if name not in known]:
+            raise UserError(f"{unknown[0]!r} cannot be pasted", f"Name some of {', '.join(known)}")
+
+    def network(self, temporal: bool) -> Steered:
+        """The base with its control network."""
+        pictures = tuple(self.shown.first(name) for name in self.pasted)
+        return Steered.of(self.base, self.shown.channels, temporal, self.remembers, pictures)
 
 
 def _inherited(model: Model, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,12 +120,11 @@ def steered(config: Mapping[str, Any], scene_of: SceneOf, regions: Regions) -> S
     """
     section = from_mapping(Control, config["model"], "config.model")
     temporal = config["stage"] == "video_temporal"
-    network = Steered.of(section.base, section.shown.channels, temporal, section.remembers)
+    network = section.network(temporal)
     stage = stage_of(config, network, scene_of, regions)
 
     def from_control(learned: Variables, fresh: Variables) -> Variables:
-        still = Steered.of(section.base, section.shown.channels, temporal=False)
-        check(together(learned), still.shapes(), "the control network")
+        check(together(learned), section.network(temporal=False).shapes(), "the control network")
         return divided(replaced(together(fresh), together(learned)), section.trained)
 
     return (
@@ -128,6 +140,8 @@ def stage_of(config: Mapping[str, Any], network: Steerable, scene_of: SceneOf, r
     if not 0 <= data.given < data.frames:
         raise UserError(f"config.data.given is {data.given}", f"Give 0 to {data.frames - 1} of {data.frames} frames")
     divided(network.shapes(), section.trained, "config.model.trained")
+    if section.pasted and not isinstance(recipe.objective.prediction, X0):
+        raise UserError("pictures are pasted into an answer that is none", "Take a base that predicts x0, or no pasted")
 
     def from_base(learned: Variables, fresh: Variables) -> Variables:
         base = together(learned)
