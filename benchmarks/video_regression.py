@@ -21,7 +21,7 @@ from vlogger_jax.diffusion.prediction import Eps
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.diffusion.schedule import Level
 from vlogger_jax.video import conditions, sample
-from vlogger_jax.video.conditions import Scene, SceneOf, Shown
+from vlogger_jax.video.conditions import ExampleOf, Scene, Shown
 from vlogger_jax.video.control import Steerable
 from vlogger_jax.video.loss import LossFn
 from vlogger_jax.video.masks import Given, Regions, draw_known
@@ -29,7 +29,9 @@ from vlogger_jax.video.render import Renderer
 from vlogger_jax.video.sample import Window
 
 
-def loss(network: Steerable, recipe: Recipe, shown: Shown, given: Given, scene_of: SceneOf, regions: Regions) -> LossFn:
+def loss(
+    network: Steerable, recipe: Recipe, shown: Shown, given: Given, example_of: ExampleOf, regions: Regions
+) -> LossFn:
     """As `video.loss.steered`, of the same clips with the same parts given; nothing is dropped, since nothing guides.
 
     Raises:
@@ -39,7 +41,7 @@ def loss(network: Steerable, recipe: Recipe, shown: Shown, given: Given, scene_o
 
     def loss_fn(trainable: Params, frozen: Params, batch: Batch, draw: Draw) -> Losses:
         params = together(Variables(trainable, frozen))
-        x0, scene = conditions.scaled(batch["frames"]), scene_of(batch)
+        x0, scene = example_of(batch, draw.named("example"))
         known, seen = draw_known(draw.named("known"), recipe.masks, given, scene.controls.label, regions)
         level = draw_levels(draw.named("level"), recipe.context_noise)
         context = prepare(x0, seen[..., None], level, draw.named("context").normal_frames(x0))

@@ -30,7 +30,7 @@ from vlogger_jax.core.stage import Stage, Variables
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.video import loss
 from vlogger_jax.video import stage as video
-from vlogger_jax.video.conditions import PICTURES, STEERING, Scene, SceneOf
+from vlogger_jax.video.conditions import PICTURES, STEERING, Scene, SceneOf, whole
 from vlogger_jax.video.control import Steered
 from vlogger_jax.video.render import Renderer
 
@@ -238,7 +238,7 @@ class Arm:
             stage,
             spec={**stage.spec, **video_keypoints.spec(setup.keypoints, config.data.frames)},
             framed=stage.framed | {"keypoints"},
-            loss_fn=self.learning.loss(network, recipe, section.shown, section.given, scene_of, stages.REGIONS),
+            loss_fn=self.learning.loss(network, recipe, section.shown, section.given, whole(scene_of), stages.REGIONS),
         )
 
     def _config(self, part: Part, setup: Setup) -> ml_collections.ConfigDict:

@@ -29,7 +29,7 @@ from vlogger_jax.core.errors import UserError
 from vlogger_jax.diffusion.mask import FrameMasks
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.metrics.regions import REGIONS
-from vlogger_jax.video.conditions import Shown
+from vlogger_jax.video.conditions import Shown, whole
 from vlogger_jax.video.masks import Given
 from vlogger_jax.video.sample import Window
 
@@ -333,12 +333,12 @@ def test_regression_answers_at_once_and_keeps_what_is_known():
     frames[:, 0] = 0
     recipe = dataclasses.replace(recipe, masks=FrameMasks(none=0, first=1, ends=0, random=0))
     given = Given(boxes=0.0, hidden=0.9, patch=1)
-    loss = video_regression.loss(network, recipe, shown, given, lambda batch: scene(1, 2, 4), stages.REGIONS)
+    loss = video_regression.loss(network, recipe, shown, given, whole(lambda batch: scene(1, 2, 4)), stages.REGIONS)
     losses, _ = loss({"x0": np.float32(0.5)}, {}, {"frames": frames}, Draw.of(jax.random.key(0), 1))
     assert np.asarray(losses) == approx([0.25])
     noise = Recipe.of(dict(schedule="linear", prediction="eps", steps=2), conditions=1)
     with pytest.raises(UserError, match="predicts noise"):
-        video_regression.loss(network, noise, shown, Given(), lambda batch: scene(1, 2, 4), stages.REGIONS)
+        video_regression.loss(network, noise, shown, Given(), whole(lambda batch: scene(1, 2, 4)), stages.REGIONS)
 
 
 # End to end.

@@ -23,7 +23,7 @@ def nothing(trainable, frozen, batch, draw):
 
 
 def measured(network):
-    made = gap.beside(nothing, network, RECIPE, SHOWN, lambda batch: SCENE)
+    made = gap.beside(nothing, network, RECIPE, SHOWN, conditions.whole(lambda batch: SCENE))
     frames = conditions.to_bytes(normal(3, 2, 8, 8, 3))
     _, found = jax.jit(made)({}, {}, {"frames": frames}, Draw.of(jax.random.key(0), 3))
     return np.asarray(frames), found
@@ -49,6 +49,6 @@ def test_of_a_network_that_looks_at_the_reference_alone():
 
 
 def test_of_somebody_alone_there_is_none():
-    made = gap.beside(nothing, COMPOSITE, RECIPE, SHOWN, lambda batch: scene(1, 2, 8))
+    made = gap.beside(nothing, COMPOSITE, RECIPE, SHOWN, conditions.whole(lambda batch: scene(1, 2, 8)))
     _, found = jax.jit(made)({}, {}, {"frames": np.zeros((1, 2, 8, 8, 3), np.uint8)}, Draw.of(jax.random.key(0), 1))
     assert np.isnan(np.asarray(list(found.values()))).all()

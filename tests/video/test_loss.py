@@ -25,7 +25,7 @@ def losses(b, masks=NEVER, drop=0.0, frames=None, boxes=0.0):
     recipe = Recipe.of(dict(schedule="linear", prediction="x0", steps=2, drop=drop), conditions=1)
     recipe = dataclasses.replace(recipe, masks=masks)
     given = Given(boxes=boxes, hidden=0.0, patch=1)
-    made = loss.steered(COMPOSITE, recipe, SHOWN, given, lambda batch: scene(b, 2, 8), [(1, 2)])
+    made = loss.steered(COMPOSITE, recipe, SHOWN, given, conditions.whole(lambda batch: scene(b, 2, 8)), [(1, 2)])
     found, metrics = jax.jit(made)({}, {}, {"frames": frames_of(b) if frames is None else frames}, Draw.of(KEY, b))
     assert metrics == {}
     return np.asarray(found)

@@ -60,7 +60,7 @@ def test_guidance_drops_what_steers_and_neither_reference_nor_frames(scale):
 
 @pytest.mark.parametrize("given", [0, 2])
 def test_clips_of_a_batch_go_on_from_their_first_frames(given):
-    made = sample.steered(BOTH, recipe(), SHOWN, lambda batch: scene(2, 3, SIZE), given)
+    made = sample.steered(BOTH, recipe(), SHOWN, conditions.whole(lambda batch: scene(2, 3, SIZE)), given)
     batch = {"frames": np.asarray(conditions.to_bytes(frames()))}
     found, known = jax.jit(made)({}, {}, batch, DRAW), np.asarray(conditions.scaled(batch["frames"]))
     np.testing.assert_array_equal(conditions.to_bytes(found[:, :given]), batch["frames"][:, :given])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import Controls
 from vlogger_jax.core.stage import Batch
@@ -39,6 +40,27 @@ class Scene(NamedTuple):
 
 SceneOf = Callable[[Batch], Scene]
 """From a batch as loaders make it."""
+
+
+class Example(NamedTuple):
+    """What a loss is of.
+
+    Attributes:
+        frames: that are to be made, in [-1, 1].
+        scene: what steers them.
+    """
+
+    frames: Float[Array, "b t h w 3"]
+    scene: Scene
+
+
+ExampleOf = Callable[[Batch, Draw], Example]
+"""From a batch as loaders make it; what is drawn in making it is one's own."""
+
+
+def whole(scene_of: SceneOf) -> ExampleOf:
+    """Examples of all that is in a batch, as it is."""
+    return lambda batch, draw: Example(scaled(batch["frames"]), scene_of(batch))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from vlogger_jax.diffusion import objective
 from vlogger_jax.diffusion.outpaint import prepare
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.video import conditions
-from vlogger_jax.video.conditions import Scene, SceneOf, Shown
+from vlogger_jax.video.conditions import ExampleOf, Scene, Shown
 from vlogger_jax.video.control import Steerable
 from vlogger_jax.video.loss import LossFn
 
@@ -46,7 +46,7 @@ def errors(network: Steerable, recipe: Recipe, shown: Shown) -> Errors:
     return measure
 
 
-def beside(loss_fn: LossFn, network: Steerable, recipe: Recipe, shown: Shown, scene_of: SceneOf) -> LossFn:
+def beside(loss_fn: LossFn, network: Steerable, recipe: Recipe, shown: Shown, example_of: ExampleOf) -> LossFn:
     """`loss_fn` and gaps, "gap_0.5" and so on: everybody is shown the controls of the one before in the batch.
 
     Where a device has one sample at a time there is no one before, and gaps are NaN.
@@ -55,8 +55,8 @@ def beside(loss_fn: LossFn, network: Steerable, recipe: Recipe, shown: Shown, sc
 
     def measured(trainable: Params, frozen: Params, batch: Batch, draw: Draw) -> Losses:
         losses, metrics = loss_fn(trainable, frozen, batch, draw)
-        params, scene = together(Variables(trainable, frozen)), scene_of(batch)
-        x0 = conditions.scaled(batch["frames"])
+        params = together(Variables(trainable, frozen))
+        x0, scene = example_of(batch, draw.named("example"))
         noise = draw.named("gap").normal_frames(x0)
         controls = jax.tree.map(lambda values: jnp.roll(values, 1, axis=0), scene.controls)
         for t in TIMES:

@@ -10,7 +10,7 @@ from vlogger_jax.core.typing import Array
 from vlogger_jax.diffusion.outpaint import draw_levels, loss_weight, prepare
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.video import conditions
-from vlogger_jax.video.conditions import SceneOf, Shown
+from vlogger_jax.video.conditions import ExampleOf, Shown
 from vlogger_jax.video.control import Steerable
 from vlogger_jax.video.masks import Given, Regions, draw_known
 
@@ -35,13 +35,13 @@ def base(network: Network, recipe: Recipe) -> LossFn:
 
 
 def steered(
-    network: Steerable, recipe: Recipe, shown: Shown, given: Given, scene_of: SceneOf, regions: Regions
+    network: Steerable, recipe: Recipe, shown: Shown, given: Given, example_of: ExampleOf, regions: Regions
 ) -> LossFn:
     """Of frames with what steers them: some frames or parts of frames are given, and some steering is dropped."""
 
     def loss_fn(trainable: Params, frozen: Params, batch: Batch, draw: Draw) -> Losses:
         params = together(Variables(trainable, frozen))
-        x0, scene = conditions.scaled(batch["frames"]), scene_of(batch)
+        x0, scene = example_of(batch, draw.named("example"))
         t = draw.named("time").of_batch(recipe.times)
         noise = draw.named("noise").normal_frames(x0)
 

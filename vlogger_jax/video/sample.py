@@ -17,7 +17,7 @@ from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.diffusion.sampler import sample_spans
 from vlogger_jax.nn.embed import frame_numbers
 from vlogger_jax.video import conditions
-from vlogger_jax.video.conditions import Scene, SceneOf, Shown
+from vlogger_jax.video.conditions import ExampleOf, Scene, Shown
 from vlogger_jax.video.control import Steerable
 
 CONTEXT_NOISE = 0.05
@@ -88,15 +88,15 @@ def make_window(
 
 
 def steered(
-    network: Steerable, recipe: Recipe, shown: Shown, scene_of: SceneOf, given: int
+    network: Steerable, recipe: Recipe, shown: Shown, example_of: ExampleOf, given: int
 ) -> Callable[[Params, Params, Batch, Draw], Array]:
     """The `sample` of a control network: frames [b, t, h, w, 3] of the batch's steering, from its first `given` on."""
     window = make_window(network, recipe, shown)
 
     def sample(trainable: Params, frozen: Params, batch: Batch, draw: Draw) -> Float[Array, "b t h w 3"]:
-        known = conditions.scaled(batch["frames"])
+        known, scene = example_of(batch, draw.named("example"))
         first = (frame_numbers(known.shape[1]) < given)[None, :, None, None]
-        asked = Window(scene_of(batch), known, jnp.broadcast_to(first, known.shape[:-1]))
+        asked = Window(scene, known, jnp.broadcast_to(first, known.shape[:-1]))
         return window(together(Variables(trainable, frozen)), asked, draw)
 
     return sample

@@ -15,7 +15,7 @@ from vlogger_jax.core.parts import divided, replaced, together
 from vlogger_jax.core.stage import Stage, Variables
 from vlogger_jax.diffusion.prediction import X0
 from vlogger_jax.diffusion.recipe import Recipe
-from vlogger_jax.video import gap, loss, picture, sample
+from vlogger_jax.video import conditions, gap, loss, picture, sample
 from vlogger_jax.video.conditions import PICTURES, SceneOf, Shown
 from vlogger_jax.video.control import Steerable, Steered
 from vlogger_jax.video.layout import Model
@@ -148,15 +148,16 @@ def stage_of(config: Mapping[str, Any], network: Steerable, scene_of: SceneOf, r
         check(base, Network(partial(UNet, section.base)).shapes(), "the base")
         return divided(network.begin(base, together(fresh)), section.trained)
 
-    loss_fn = loss.steered(network, recipe, section.shown, section.given, scene_of, regions)
+    example_of = conditions.whole(scene_of)
+    loss_fn = loss.steered(network, recipe, section.shown, section.given, example_of, regions)
     return Stage(
         name=config["stage"],
         spec=_spec(data, section.base.size),
         framed=frozenset({"frames", "dense", "label", "warp_uv", "warp_mask"}),
         init=lambda key: divided(network.init(key), section.trained),
         loss_fn=loss_fn,
-        validate=gap.beside(loss_fn, network, recipe, section.shown, scene_of),
-        sample=sample.steered(network, recipe, section.shown, scene_of, data.given),
+        validate=gap.beside(loss_fn, network, recipe, section.shown, example_of),
+        sample=sample.steered(network, recipe, section.shown, example_of, data.given),
         picture=picture.strips,
         ancestors={"video_base": from_base},
         inherited=_inherited(section.base, config),
