@@ -89,6 +89,51 @@ def control_diffusion(size: str) -> dict[str, Any]:
     )
 
 
+def sr_model(size: str, pixels: int, low: int) -> dict[str, Any]:
+    """Super-resolution from `low` to `pixels`, as `video.superres.SuperRes` reads it: Efficient UNets."""
+    pictures = dict(size=pixels, c_in=6, c_out=3, dropout=0.0, classes=None, skips=0.5**0.5, attention=())
+    match size:
+        case "tiny":
+            shape = dict(channels=32, multipliers=(1, 2, 2), blocks=(1, 1, 2), patch=pixels // 64, groups=8)
+            base = pictures | shape | dict(heads=dict(channels=32), remat="none")
+        case "small":
+            shape = dict(channels=64, multipliers=(1, 2, 4, 8), blocks=(1, 2, 4, 4), patch=pixels // 128, groups=32)
+            base = pictures | shape | dict(heads=dict(channels=64), remat="full")
+        case _:
+            shape = dict(
+                channels=128, multipliers=(1, 2, 4, 6, 6), blocks=(2, 2, 3, 4, 3), patch=pixels // 256, groups=32
+            )
+            base = pictures | shape | dict(heads=dict(channels=128), remat="full")
+    return dict(
+        base=base,
+        shown=dict(steering=("dense", "label", "warp", "composite"), labels=18, low=low),
+        given=dict(boxes=0.15, grown=0.5, hidden=0.1, patch=32),
+        trained=("",),
+        pasted=("reference", "warp", "composite", "low"),
+        low=dict(noise=0.3, level=0.1),
+        crop=pixels // 2,
+    )
+
+
+def sr_diffusion(size: str) -> dict[str, Any]:
+    """The section `diffusion` of super-resolution: x_0 at all sizes, since its answer takes from pictures."""
+    return dict(
+        schedule="cosine",
+        prediction="x0",
+        weighting=dict(name="truncated_snr", low=1.0, high=5.0),
+        times="stratified",
+        drop=0.1,
+        masks=dict(none=0.4, first=0.4, ends=0.1, random=0.1),
+        context_noise=0.3,
+        sampler="dpm_solver_2m",
+        grid="uniform_logsnr",
+        steps=4 if size == "tiny" else 12,
+        begin=0.6,
+        threshold="clip",
+        scales=(1.0,),
+    )
+
+
 def optimizer(rate: float, steps: int, warmup: int, decay: str = "cosine") -> dict[str, Any]:
     """The section `optim`: Adam without weight decay, and clipped gradients."""
     return dict(

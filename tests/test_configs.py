@@ -30,6 +30,8 @@ def smallest(path: Path) -> ml_collections.ConfigDict:
     config.train.batch, config.optim.warmup, config.mesh.data = BATCH, 0, 1
     if config.stage.startswith("video"):
         base = config.model.get("base", config.model)
+        if "low" in config.model:
+            base.blocks, config.model.shown.low, config.model.crop = (1, 1), 4, 0
         base.size, base.channels, base.multipliers, base.heads.channels, base.groups = 16, 16, (1, 2), 16, 4
     else:
         sizes = config.model.get("size", config.model)
@@ -69,7 +71,8 @@ def test_one_batch_is_learned(path):
 
 
 SIZES = {"gesture_autoencoder": ("tiny",), "motion": ("tiny", "small", "paper")}
-SIZES |= {f"video_{stage}_128": ("tiny", "small", "paper") for stage in ("base", "control", "temporal")}
+VIDEO = ("base_128", "control_128", "temporal_128", "sr_256", "sr_512")
+SIZES |= {f"video_{stage}": ("tiny", "small", "paper") for stage in VIDEO}
 
 
 @pytest.mark.parametrize(

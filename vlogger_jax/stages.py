@@ -17,8 +17,10 @@ from vlogger_jax.motion.stage import stage as motion
 from vlogger_jax.toy.stage import stage as toy
 from vlogger_jax.video import stage as video
 from vlogger_jax.video.conditions import Scene, SceneOf
+from vlogger_jax.video.superres import superres
 
 STAGES = ("gesture_autoencoder", "motion", "toy", "video_base", "video_control", "video_temporal")
+STAGES += ("video_sr_256", "video_sr_512")
 SECTIONS = ("data", "model", "diffusion", "optim", "train", "eval", "mesh")
 
 REGIONS = tuple(
@@ -56,6 +58,8 @@ def build(config: Mapping[str, Any] | ConfigDict) -> Stage:
             return video.base(config)
         case "video_control" | "video_temporal":
             return video.steered(config, scenes(model_file.default()), REGIONS)
+        case "video_sr_256" | "video_sr_512":
+            return superres(config, scenes(model_file.default()), REGIONS)
         case other:
             raise UserError(f"there is no stage named {other!r}", f"Name one of {', '.join(STAGES)}")
 

@@ -40,14 +40,14 @@ class Grid:
         return Grid(*(np.repeat(values, counts) for values in (self.time, self.start, self.stop)))
 
 
-def uniform_time(schedule: Schedule, steps: int) -> Grid:
-    """Equal steps of t from 1 to 0."""
-    return _through(schedule, np.linspace(1.0, 0.0, steps + 1))
+def uniform_time(schedule: Schedule, steps: int, begin: float = 1.0) -> Grid:
+    """Equal steps of t from `begin` to 0."""
+    return _through(schedule, np.linspace(begin, 0.0, steps + 1))
 
 
-def uniform_logsnr(schedule: Schedule, steps: int) -> Grid:
-    """Equal steps of logsnr, where DPM-Solver is most accurate; Lu et al. 2022."""
-    ends = schedule.logsnr(np.asarray([1.0, 0.0]))
+def uniform_logsnr(schedule: Schedule, steps: int, begin: float = 1.0) -> Grid:
+    """Equal steps of logsnr from that of time `begin`, where DPM-Solver is most accurate; Lu et al. 2022."""
+    ends = schedule.logsnr(np.asarray([begin, 0.0]))
     levels = np.linspace(ends[0], ends[1], steps + 1)
     return Grid(schedule.time_of(levels)[:-1], levels[:-1], levels[1:])
 

@@ -43,6 +43,7 @@ class Section:
         sampler: "ddpm", with a `variance` "small" or "large", "ddim" or "dpm_solver_2m".
         grid: of its steps: "uniform_time", "uniform_logsnr", or "spaced", some of the steps of a table.
         steps: how many.
+        begin: time at which the first one begins; below 1, of samples that begin with a guess.
         resampled: how often each of them but the last is taken.
         threshold: what keeps x_0 in range: "none", "clip" or "dynamic".
         scales: of guidance, one a condition; 1 is none.
@@ -59,6 +60,7 @@ class Section:
     sampler: Choice = "dpm_solver_2m"
     grid: str = "uniform_logsnr"
     steps: int
+    begin: float = 1.0
     resampled: int = 1
     threshold: Choice = "none"
     scales: tuple[float, ...] = (1.0,)
@@ -130,6 +132,8 @@ class Recipe:
             )
         if not 0 <= given.interval[0] <= given.interval[1] <= 1:
             raise UserError(f"{where}.interval is {given.interval}", "Give times from 0 to 1, the lower one first")
+        if not 0 < given.begin <= 1:
+            raise UserError(f"{where}.begin is {given.begin}", "Give a time above 0, and 1 for noise alone")
         if len(given.scales) != conditions:
             raise UserError(
                 f"{where}.scales has {len(given.scales)} numbers for {conditions} conditions", "Give one for each"
@@ -141,7 +145,7 @@ class Recipe:
             given.masks,
             given.context_noise,
             Sampler(
-                _chosen(_GRIDS, given.grid, f"{where}.grid")(schedule, given.steps)
+                _chosen(_GRIDS, given.grid, f"{where}.grid")(schedule, given.steps, given.begin)
                 .to_clean()
                 .resampled(given.resampled),
                 _stepper(given.sampler, f"{where}.sampler"),
@@ -152,7 +156,11 @@ class Recipe:
         )
 
 
-def _spaced(schedule: Schedule, steps: int) -> Grid:
+def _spaced(schedule: Schedule, steps: int, begin: float) -> Grid:
+    if begin < 1:
+        raise UserError(
+            "the grid 'spaced' begins at the last step of its table", "Leave `begin` 1, or name another grid"
+        )
     if not isinstance(schedule, table.Table):
         raise UserError(
             "the grid 'spaced' is of steps that a table has", "Name a table as the schedule, such as 'ddpm'"

@@ -30,12 +30,15 @@ class Scene(NamedTuple):
         controls: of every frame.
         reference: the picture of the person, 0-255.
         reference_dense, reference_label: as in `Controls`, of the reference.
+        low: frames of a smaller network at the size of these, in [-1, 1], and how noisy they were made, as a fourth
+            channel; where one is asked to enlarge them.
     """
 
     controls: Controls
     reference: UInt8[Array, "b h w 3"]
     reference_dense: UInt16[Array, "b h w 3"]
     reference_label: UInt8[Array, "b h w"]
+    low: Float[Array, "b t h w 4"] | None = None
 
 
 SceneOf = Callable[[Batch], Scene]
@@ -70,10 +73,12 @@ class Shown:
     Attributes:
         steering: names of `STEERING`, in the order of the channels. All are dropped together, for guidance.
         labels: how many there are; 0 is background.
+        low: pixels of the smaller network's frames that are shown, too; 0 shows none.
     """
 
     steering: tuple[str, ...] = ("dense", "label", "warp", "composite")
     labels: int = 18
+    low: int = 0
 
     def __post_init__(self) -> None:
         if not self.steering or len(set(self.steering)) < len(self.steering) or not set(self.steering) <= set(STEERING):
@@ -84,30 +89,34 @@ class Shown:
     @property
     def channels(self) -> int:
         """Of `channels`."""
-        return self.first("reference") + _REFERENCE + _CONTEXT
+        return self.first("low") + (_LOW if self.low else 0)
 
     def first(self, name: str) -> int:
-        """The first channel of one of `steering`, or of the "reference"."""
-        before = self.steering[: self.steering.index(name)] if name != "reference" else self.steering
-        return sum(_WIDTHS[each](self) for each in before)
+        """The first channel of one of `steering`, of the "reference", or of the "low" frames."""
+        before = self.steering[: self.steering.index(name)] if name in self.steering else self.steering
+        return sum(_WIDTHS[each](self) for each in before) + (_REFERENCE + _CONTEXT if name == "low" else 0)
 
 
 def channels(shown: Shown, scene: Scene, context: Context) -> Float[Array, "b t h w {shown.channels}"]:
-    """All that the control network sees of each frame but x_t, in [-1, 1]: steering, the reference, and `context`."""
+    """All that the control network sees of each frame but x_t, in [-1, 1].
+
+    In this order: what steers, the reference, `context`, and smaller frames if any are shown.
+    """
     steering = [STEERING[name](shown, scene.controls) for name in shown.steering]
     reference = jnp.concatenate(
         [scaled(scene.reference), _place(scene.reference_dense, scene.reference_label)], axis=-1
     )
     frames = context.known.shape[1]
     still = jnp.broadcast_to(reference[:, None], (len(reference), frames, *reference.shape[1:]))
-    return jnp.concatenate([*steering, still, context.channels()], axis=-1)
+    low = [scene.low] if shown.low else []
+    return jnp.concatenate([*steering, still, context.channels(), *low], axis=-1)
 
 
 def told(
     shown: Shown, channels: Float[Array, "b t h w c"], which: Bool[Array, "b"] | Float[Array, "b"]
 ) -> Float[Array, "b t h w c"]:
-    """`channels` with steering for `which` clips only; the reference and the context always are shown."""
-    steering = jnp.arange(channels.shape[-1]) < shown.channels - _REFERENCE - _CONTEXT
+    """`channels` with steering for `which` clips only; the rest always is shown."""
+    steering = jnp.arange(channels.shape[-1]) < shown.first("reference")
     return jnp.where(steering, from_left(which.astype(channels.dtype), channels) * channels, channels)
 
 
@@ -145,7 +154,7 @@ def _composite(shown: Shown, controls: Controls) -> Float[Array, "*b h w 4"]:
     return jnp.concatenate([scaled(controls.composite), scaled(controls.matte)[..., None]], axis=-1)
 
 
-PICTURES = ("reference", "warp", "composite")
+PICTURES = ("reference", "warp", "composite", "low")
 """What begins with the colours of a picture in [-1, 1]."""
 
 STEERING: dict[str, Callable[[Shown, Controls], Array]] = {
@@ -163,4 +172,4 @@ _WIDTHS: dict[str, Callable[[Shown], int]] = {
     "warp": lambda shown: 4,
     "composite": lambda shown: 4,
 }
-_REFERENCE, _CONTEXT = 6, 4
+_REFERENCE, _CONTEXT, _LOW = 6, 4, 4

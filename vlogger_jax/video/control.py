@@ -143,20 +143,29 @@ class Steered:
     Attributes:
         remembers: whether attention of the control network also looks at the reference.
         pictures: what the answer may take from (`video.paste`), by their first channels among the conditions.
+        beside: the first channel among the conditions of a picture that also the base is shown, beside x_t; None: it
+            sees x_t alone.
     """
 
     base: Network
     control: Network
     remembers: bool = False
     pictures: tuple[int, ...] = ()
+    beside: int | None = None
 
     @classmethod
     def of(
-        cls, model: Model, c_in: int, temporal: bool, remembers: bool = False, pictures: tuple[int, ...] = ()
+        cls,
+        model: Model,
+        c_in: int,
+        temporal: bool,
+        remembers: bool = False,
+        pictures: tuple[int, ...] = (),
+        beside: int | None = None,
     ) -> "Steered":
         """Of a base, and conditions of `c_in` channels."""
         control = partial(ControlNet, model, c_in, temporal, len(pictures))
-        return cls(Network(partial(UNet, model)), Network(control), remembers, pictures)
+        return cls(Network(partial(UNet, model)), Network(control), remembers, pictures, beside)
 
     def shapes(self) -> Params:
         """Shape and dtype of each parameter, as `Network.shapes`."""
@@ -183,6 +192,8 @@ class Steered:
         # The base drops nothing: its copy is to add to what it will say when there is no dropout.
         # One a frame: a clip is then its frames one by one, to the bit, as long as nothing else makes frames meet.
         t, level = (per_frame(each, x) for each in (t, level))
+        if self.beside is not None:
+            x = jnp.concatenate([x, seen[..., self.beside : self.beside + x.shape[-1]]], axis=-1)
         control, how = self.control(params["control"], x, t, seen, level, memory, keys)
         said = self.base(params["base"], x, t, control=tuple(scale * each for each in control))
         if how is None:

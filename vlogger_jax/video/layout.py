@@ -49,7 +49,7 @@ class Model:
         c_out: channels of what is predicted; twice those of x_t where the variance is learned.
         channels: that multipliers are of; the embedding of time is four times as wide.
         multipliers: channels of each level; each level is half as high and wide as the one before.
-        blocks: residual blocks of each level of the encoder; the decoder has one more.
+        blocks: residual blocks of a level of the encoder, of all alike or one number each; the decoder has one more.
         attention: sizes of the feature maps that have it, in their own pixels; the middle always has it.
         heads: of all attention.
         dropout: rate, in all residual blocks.
@@ -57,6 +57,7 @@ class Model:
         patch: pixels of patches of this size become channels before the first convolution, and pixels after the last;
             1 is ADM.
         groups: of the norms, as in `GroupNorm`.
+        skips: what skips are multiplied by; 1 is ADM, and an Efficient UNet has 1/sqrt(2) (Saharia et al. 2022, B.1).
         remat: what blocks keep for the gradient, as `core.functional.remat` names it.
     """
 
@@ -65,7 +66,7 @@ class Model:
     c_out: int
     channels: int
     multipliers: tuple[int | float, ...]
-    blocks: int
+    blocks: int | tuple[int, ...]
     attention: tuple[int, ...]
     heads: Heads | HeadWidth
     dropout: float | int = 0.0
@@ -73,10 +74,11 @@ class Model:
     patch: int = 1
     groups: int = 32
     remat: str = "none"
+    skips: float | int = 1.0
 
     def __post_init__(self) -> None:
         remat(self.remat)
-        counts = (self.size, self.c_in, self.c_out, self.channels, self.blocks, self.patch, self.groups)
+        counts = (self.size, self.c_in, self.c_out, self.channels, *self.each_blocks, self.patch, self.groups)
         if min(counts) < 1 or self.channels % 2 or (self.classes is not None and self.classes < 1):
             raise UserError(
                 f"a network of {self.blocks} blocks a level, {self.channels} channels, {self.c_in} in and {self.c_out} "
@@ -87,6 +89,11 @@ class Model:
             raise UserError(
                 f"{self.channels} channels cannot be multiplied by {list(self.multipliers)}",
                 "Give one multiplier a level, each of which makes a whole number of channels",
+            )
+        if len(self.each_blocks) != len(self.multipliers):
+            raise UserError(
+                f"{len(self.multipliers)} levels have blocks {list(self.each_blocks)}",
+                "Give one number, or one a level",
             )
         if self.size % (deepest := self.patch * 2 ** (len(self.multipliers) - 1)):
             raise UserError(
@@ -109,6 +116,11 @@ class Model:
     def widths(self) -> tuple[int, ...]:
         """Channels of each level."""
         return tuple(int(self._times(multiplier)) for multiplier in self.multipliers)
+
+    @property
+    def each_blocks(self) -> tuple[int, ...]:
+        """Residual blocks of each level of the encoder."""
+        return self.blocks if isinstance(self.blocks, tuple) else (self.blocks,) * len(self.multipliers)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -145,10 +157,10 @@ class Row:
 def encoder(model: Model) -> tuple[Row, ...]:
     """ADM's `input_blocks` after its first convolution: what each answers is a skip."""
     rows, c = [], model.widths[0]
-    for level, (width, size) in enumerate(zip(model.widths, model.sizes, strict=True)):
+    for level, (width, size, blocks) in enumerate(zip(model.widths, model.sizes, model.each_blocks, strict=True)):
         if level:
             rows.append(Row(c, c, size, resample=down))
-        for _ in range(model.blocks):
+        for _ in range(blocks):
             rows.append(Row(c, width, size, size in model.attention))
             c = width
     return tuple(rows)
@@ -166,7 +178,7 @@ def decoder(model: Model) -> tuple[Row, ...]:
     rows, c = [], model.widths[-1]
     for level in reversed(range(len(model.widths))):
         width, size = model.widths[level], model.sizes[level]
-        for _ in range(model.blocks + 1):
+        for _ in range(model.each_blocks[level] + 1):
             rows.append(Row(c + skips.pop(), width, size, size in model.attention))
             c = width
         if level:

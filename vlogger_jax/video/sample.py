@@ -15,10 +15,14 @@ from vlogger_jax.diffusion.noise import per_frame
 from vlogger_jax.diffusion.outpaint import Replacement, prepare
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.diffusion.sampler import sample_spans
+from vlogger_jax.diffusion.schedule import level
 from vlogger_jax.nn.embed import frame_numbers
 from vlogger_jax.video import conditions
 from vlogger_jax.video.conditions import ExampleOf, Scene, Shown
 from vlogger_jax.video.control import Steerable
+
+Guess = Callable[[Scene], Array]
+"""What a scene looks like at first sight, [b, t, h, w, 3] in [-1, 1]."""
 
 CONTEXT_NOISE = 0.05
 """Standard deviation of the noise on known frames: little errors of one window are not to be those of the next."""
@@ -54,19 +58,20 @@ def base(network: Network, recipe: Recipe) -> Callable[[Params, Params, Batch, D
 
 
 def make_window(
-    network: Steerable, recipe: Recipe, shown: Shown, scale: float = 1.0
+    network: Steerable, recipe: Recipe, shown: Shown, scale: float = 1.0, guess: Guess | None = None
 ) -> Callable[[Params, Window, Draw], Array]:
     """The function that denoises a window to frames [b, t, h, w, 3] in [-1, 1]; what is given comes back as it was.
 
     Args:
         scale: of all that the control network answers.
+        guess: what x begins with besides noise, as far as the grid's first level has something of x_0.
     """
     objective, sampler = recipe.objective, recipe.sampler
 
     def sample(params: Params, window: Window, draw: Draw) -> Float[Array, "b t h w 3"]:
         known, mask, b = window.known, window.given[..., None], len(window.known)
-        level = jnp.full(b, CONTEXT_NOISE)
-        context = prepare(known, mask, level, draw.named("context").normal_frames(known))
+        noisy = jnp.full(b, CONTEXT_NOISE)
+        context = prepare(known, mask, noisy, draw.named("context").normal_frames(known))
         channels = conditions.channels(shown, window.scene, context)
         memory = network.remember(params, conditions.scaled(window.scene.reference))
 
@@ -74,24 +79,30 @@ def make_window(
             seen = conditions.told(shown, channels, jnp.broadcast_to(1.0 - dropped[0], (b,)))
 
             def predict(x: Array, t: Array) -> Array:
-                return network(params, x, t, seen, level, scale=scale, memory=memory)
+                return network(params, x, t, seen, noisy, scale=scale, memory=memory)
 
             return denoiser(predict, objective.schedule, objective.prediction)(x, t)
 
         start = draw.named("start").normal_frames(known)
+        begun = start if guess is None else _noised(guess(window.scene), start, sampler.grid.start[0])
         kept = start if sampler.stepper.deterministic else None
         stepper = Replacement(sampler.stepper, known, mask, kept)
         noise = per_frame(draw.named("steps"))
-        return sample_spans(sampler.spans(denoise), sampler.grid, stepper, start, noise)
+        return sample_spans(sampler.spans(denoise), sampler.grid, stepper, begun, noise)
 
     return sample
 
 
+def _noised(x0: Array, noise: Array, logsnr: float) -> Array:
+    alpha, sigma = level(jnp.float32(logsnr))
+    return alpha * x0 + sigma * noise
+
+
 def steered(
-    network: Steerable, recipe: Recipe, shown: Shown, example_of: ExampleOf, given: int
+    network: Steerable, recipe: Recipe, shown: Shown, example_of: ExampleOf, given: int, guess: Guess | None = None
 ) -> Callable[[Params, Params, Batch, Draw], Array]:
     """The `sample` of a control network: frames [b, t, h, w, 3] of the batch's steering, from its first `given` on."""
-    window = make_window(network, recipe, shown)
+    window = make_window(network, recipe, shown, guess=guess)
 
     def sample(trainable: Params, frozen: Params, batch: Batch, draw: Draw) -> Float[Array, "b t h w 3"]:
         known, scene = example_of(batch, draw.named("example"))

@@ -69,7 +69,8 @@ class Control:
     pasted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        known = [name for name in PICTURES if name in ("reference", *self.shown.steering)]
+        low = ("low",) if self.shown.low else ()
+        known = [name for name in PICTURES if name in ("reference", *low, *self.shown.steering)]
         if unknown := [name for name in self.pasted if name not in known]:
             raise UserError(f"{unknown[0]!r} cannot be pasted", f"Name some of {', '.join(known)}")
 
@@ -140,8 +141,7 @@ def stage_of(config: Mapping[str, Any], network: Steerable, scene_of: SceneOf, r
     if not 0 <= data.given < data.frames:
         raise UserError(f"config.data.given is {data.given}", f"Give 0 to {data.frames - 1} of {data.frames} frames")
     divided(network.shapes(), section.trained, "config.model.trained")
-    if section.pasted and not isinstance(recipe.objective.prediction, X0):
-        raise UserError("pictures are pasted into an answer that is none", "Take a base that predicts x0, or no pasted")
+    check_pasted(section, recipe)
 
     def from_base(learned: Variables, fresh: Variables) -> Variables:
         base = together(learned)
@@ -152,7 +152,7 @@ def stage_of(config: Mapping[str, Any], network: Steerable, scene_of: SceneOf, r
     loss_fn = loss.steered(network, recipe, section.shown, section.given, example_of, regions)
     return Stage(
         name=config["stage"],
-        spec=_spec(data, section.base.size),
+        spec=spec(data, section.base.size),
         framed=frozenset({"frames", "dense", "label", "warp_uv", "warp_mask"}),
         init=lambda key: divided(network.init(key), section.trained),
         loss_fn=loss_fn,
@@ -164,7 +164,17 @@ def stage_of(config: Mapping[str, Any], network: Steerable, scene_of: SceneOf, r
     )
 
 
-def _spec(data: Data, size: int) -> dict[str, jax.ShapeDtypeStruct]:
+def check_pasted(section: Control, recipe: Recipe) -> None:
+    """Whether pictures can be pasted.
+
+    Raises:
+        UserError: if the answer is none.
+    """
+    if section.pasted and not isinstance(recipe.objective.prediction, X0):
+        raise UserError("pictures are pasted into an answer that is none", "Take a base that predicts x0, or no pasted")
+
+
+def spec(data: Data, size: int) -> dict[str, jax.ShapeDtypeStruct]:
     """What loaders make of a clip with what its controls are made of."""
     t, g = data.frames, min(size, GBUFFER)
 

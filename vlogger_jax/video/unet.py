@@ -166,6 +166,7 @@ class Decoder(nnx.Module):
     def __init__(self, model: Model, rngs: nnx.Rngs):
         self.patch = model.patch
         rows = layout.decoder(model)
+        self.skips = model.skips
         self.goes_up = tuple(row.resample is up for row in rows)
         self.blocks = nnx.List([Block(model, row, rngs) for row in rows])
         self.norm = GroupNorm(model.widths[0], groups=model.groups, rngs=rngs)
@@ -178,7 +179,7 @@ class Decoder(nnx.Module):
         *skips, x = features
         for number, (block, goes_up) in enumerate(zip(self.blocks, self.goes_up, strict=True)):
             if not goes_up:
-                x = jnp.concatenate([x, skips.pop().astype(x.dtype)], axis=-1)
+                x = jnp.concatenate([x, self.skips * skips.pop().astype(x.dtype)], axis=-1)
             x = block(x, embedding, _of_block(keys, number))
         return depth_to_space(self.out(jax.nn.silu(self.norm(x))), self.patch)
 
