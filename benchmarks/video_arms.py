@@ -26,7 +26,7 @@ from configs import video_control_128 as config_file
 from data_pipelines.loaders import dataset, frames
 from launch import program
 from launch.data import Inputs
-from vlogger_jax import bundle, console, stages
+from vlogger_jax import bundle, console, scenes, stages
 from vlogger_jax.body import model_file
 from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.errors import UserError
@@ -81,7 +81,7 @@ def run(arm: str, data: Path, base: Params, measured: Altered, report: console.R
     config = config_of(arm, data)
     section = from_mapping(video.Control, config.model.to_dict(), "config.model")
     recipe, network = Recipe.of(config.diffusion, conditions=1), network_of(arm, section)
-    scene_of = stages.scenes(model_file.default())
+    scene_of = scenes.of(model_file.default())
     stage = video.stage_of(config.to_dict(), network, scene_of, stages.REGIONS)
     made = program.build(config, stage=stage)
     gaps = Gaps(network, recipe, section.shown, scene_of, measured)

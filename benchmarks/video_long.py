@@ -22,7 +22,7 @@ from benchmarks import resumable
 from benchmarks.video_clips import batch
 from data_pipelines.loaders import dataset
 from data_pipelines.loaders.frames import Frames, frame_windows
-from vlogger_jax import bundle, console, filming, stages
+from vlogger_jax import bundle, console, filming, scenes
 from vlogger_jax.core.records import Controls
 from vlogger_jax.video.conditions import Scene
 from vlogger_jax.video.render import Renderer
@@ -77,13 +77,13 @@ def main(
     opened = dataset.open(data)
     stored = bundle.load(bundle.packaged() if folder is None else folder).stored(filming.STAGE)
     size = stored.training.config["model"]["base"]["size"]
-    scene_of = jax.jit(stages.scenes(opened.body))
+    scene_of = jax.jit(scenes.of(opened.body))
     windows = frame_windows(opened, "test", Frames(size, PART))
     scene = jax.device_get(scene_of(batch(windows.sample(0, np.random.default_rng(0)))))
     rows = {}
     with console.progress() as begin:
         for preset in presets.split(","):
-            rows[preset] = measured(filming.renderer(folder, preset), scene, begin(preset))
+            rows[preset] = measured(filming.renderer(folder, preset, size=size), scene, begin(preset))
     settings = {"network": stored.sha256, "frames": FRAMES, "settled": SETTLED, "size": size}
     resumable.write(out, "python -m benchmarks.video_long", {"settings": settings, "rows": rows})
     print(out)

@@ -22,7 +22,7 @@ from benchmarks.video_clips import EXACT, Case, batch
 from benchmarks.video_keypoints import Keypoints
 from data_pipelines.loaders import dataset
 from data_pipelines.loaders.frames import Frames
-from vlogger_jax import bundle, console, filming, stages
+from vlogger_jax import bundle, console, filming, scenes
 from vlogger_jax.diffusion.guidance import Nested
 from vlogger_jax.video.conditions import SceneOf
 from vlogger_jax.video.render import Renderer
@@ -39,16 +39,18 @@ PLACES = ("full", "face", "hands")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def renderers(folder: Path | None) -> dict[str, Renderer]:
+def renderers(folder: Path | None, size: int) -> dict[str, Renderer]:
     """All rows, by name."""
-    presets = {name: filming.renderer(folder, name) for name in filming.PRESETS}
+    presets = {name: filming.renderer(folder, name, size=size) for name in filming.PRESETS}
     return presets | {f"fast, guided by {scale:g}": guided(presets["fast"], scale) for scale in SCALES}
 
 
 def guided(renderer: Renderer, scale: float) -> Renderer:
     """`renderer` with another scale of guidance."""
-    sampler = dataclasses.replace(renderer.recipe.sampler, guidance=Nested((scale,)), interval=INTERVAL)
-    return dataclasses.replace(renderer, recipe=dataclasses.replace(renderer.recipe, sampler=sampler))
+    level = renderer.levels[0]
+    sampler = dataclasses.replace(level.recipe.sampler, guidance=Nested((scale,)), interval=INTERVAL)
+    level = dataclasses.replace(level, recipe=dataclasses.replace(level.recipe, sampler=sampler))
+    return dataclasses.replace(renderer, levels=(level,))
 
 
 def measured(renderer: Renderer, scene_of: SceneOf, clips: Sequence[Case], report: console.Report) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def measured(renderer: Renderer, scene_of: SceneOf, clips: Sequence[Case], repor
         report(len(sums) / len(clips))
     table = video_measures.table(sums)
     return {
-        "steps": renderer.recipe.sampler.grid.steps,
+        "steps": renderer.levels[-1].recipe.sampler.grid.steps,
         "seconds_a_frame": round(float(np.median(seconds[1:])), 4),
         **{place: video_measures.summary(table[place]) for place in PLACES},
     }
@@ -87,14 +89,14 @@ def main(
         "data": opened.manifest.origin("test"),
         "network": stored.sha256,
         "tested": tested,
-        "presets": {name: dict(changes) for name, changes in filming.PRESETS.items()},
+        "presets": {name: dataclasses.asdict(preset) for name, preset in filming.PRESETS.items()},
     }
     resumable.refuse_others(out, before, settings)
-    rows, scene_of = before.get("rows", {}), jax.jit(stages.scenes(opened.body))
+    rows, scene_of = before.get("rows", {}), jax.jit(scenes.of(opened.body))
     with console.progress() as begin:
         asked = Frames(size, FRAMES)
         clips = video_clips.taken(opened, Keypoints.of(opened.body), asked, tested, 0, begin("test clips"))
-        for name, renderer in renderers(folder).items():
+        for name, renderer in renderers(folder, size).items():
             if name not in rows:
                 rows[name] = measured(renderer, scene_of, clips, begin(name))
                 resumable.write(out, "python -m benchmarks.video_presets", {"settings": settings, "rows": rows})

@@ -15,17 +15,16 @@ from vlogger_jax.core.parts import together
 from vlogger_jax.core.precision import wide
 from vlogger_jax.core.stage import Batch, Losses, Params, Variables
 from vlogger_jax.core.typing import Array, Float
-from vlogger_jax.diffusion import objective
+from vlogger_jax.diffusion import objective, schedule
 from vlogger_jax.diffusion.outpaint import draw_levels, loss_weight, prepare
 from vlogger_jax.diffusion.prediction import Eps
 from vlogger_jax.diffusion.recipe import Recipe
-from vlogger_jax.diffusion.schedule import Level
 from vlogger_jax.video import conditions, sample
 from vlogger_jax.video.conditions import ExampleOf, Scene, Shown
 from vlogger_jax.video.control import Steerable
 from vlogger_jax.video.loss import LossFn
 from vlogger_jax.video.masks import Given, Regions, draw_known
-from vlogger_jax.video.render import Renderer
+from vlogger_jax.video.render import Level
 from vlogger_jax.video.sample import Window
 
 
@@ -53,12 +52,13 @@ def loss(
     return loss_fn
 
 
-class Regressed(Renderer):
-    """Frames of any length from a network that was trained so, in windows as those of diffusion."""
+class Regressed(Level):
+    """A network that was trained so, for windows as those of diffusion."""
 
     @cached_property
-    def _denoise(self) -> Callable[[Params, Window, Draw], Array]:
-        return jax.jit(make_window(self.network, self.recipe, self.shown))
+    def _denoise(self) -> Callable[[Params, Window, Array | None, Draw], Array]:
+        answered = make_window(self.network, self.recipe, self.shown)
+        return jax.jit(lambda params, window, smaller, draw: answered(params, window, draw))
 
 
 def make_window(network: Steerable, recipe: Recipe, shown: Shown) -> Callable[[Params, Window, Draw], Array]:
@@ -83,7 +83,7 @@ def _answer(
     nothing = jnp.zeros((*channels.shape[:-1], 3))
     memory = network.remember(params, conditions.scaled(scene.reference))
     output = network(params, nothing, jnp.ones(len(nothing)), channels, level, memory=memory, keys=keys)
-    return recipe.objective.prediction.clean(wide(output), nothing, Level(jnp.float32(0), jnp.float32(1)))
+    return recipe.objective.prediction.clean(wide(output), nothing, schedule.Level(jnp.float32(0), jnp.float32(1)))
 
 
 def _answers(recipe: Recipe) -> None:

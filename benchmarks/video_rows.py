@@ -21,7 +21,7 @@ from data_pipelines.loaders.order import Order, Reading, Stream
 from data_pipelines.loaders.samples import Sample
 from launch import program, settings
 from launch.data import Inputs
-from vlogger_jax import bundle, console, stages
+from vlogger_jax import bundle, console, scenes, stages
 from vlogger_jax.bundle import Bundle, Training
 from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.errors import UserError
@@ -32,7 +32,7 @@ from vlogger_jax.video import loss
 from vlogger_jax.video import stage as video
 from vlogger_jax.video.conditions import PICTURES, STEERING, Scene, SceneOf, whole
 from vlogger_jax.video.control import Steered
-from vlogger_jax.video.render import Renderer
+from vlogger_jax.video.render import Level, Renderer
 
 CONFIGS = {"video_control": video_control_128, "video_temporal": video_temporal_128}
 
@@ -93,7 +93,7 @@ class Pasted:
         return []
 
     def make(self, setup: Setup) -> Make:
-        scene_of = stages.scenes(setup.data.body)
+        scene_of = scenes.of(setup.data.body)
         made = jax.jit(lambda sample: self.frames(scene_of(sample))[0])
         return lambda sample: np.asarray(made(batch(sample)))
 
@@ -113,10 +113,10 @@ class Learning(NamedTuple):
     """
 
     loss: Callable[..., loss.LossFn]
-    renderer: type[Renderer]
+    level: type[Level]
 
 
-DIFFUSION = Learning(loss.steered, Renderer)
+DIFFUSION = Learning(loss.steered, Level)
 REGRESSION = Learning(video_regression.loss, video_regression.Regressed)
 
 JOINT = (Part("video_temporal", 1.0),)
@@ -128,7 +128,7 @@ TWO_STAGES = (Part("video_control", 0.5), Part("video_temporal", 0.5))
 
 def of_bodies(setup: Setup) -> SceneOf:
     """Scenes with the dense body and all that follows from it."""
-    return stages.scenes(setup.data.body)
+    return scenes.of(setup.data.body)
 
 
 def of_keypoints(setup: Setup) -> SceneOf:
@@ -174,9 +174,8 @@ class Arm:
         config = self.configs(setup)[-1]
         (section, recipe, network), frames = _network(config), config.data.frames
         scene_of = jax.jit(self.scene(setup))
-        renderer = self.learning.renderer(
-            network, recipe, section.shown, together(learned), frames, round(overlap * frames)
-        )
+        level = self.learning.level(network, recipe, section.shown, together(learned), section.base.size)
+        renderer = Renderer((level,), frames, round(overlap * frames))
 
         def make(sample: Sample) -> np.ndarray:
             scene = jax.device_get(scene_of(batch(sample)))

@@ -69,7 +69,7 @@ def control_model(size: str) -> dict[str, Any]:
         given=dict(boxes=0.15, grown=0.5, hidden=0.1, patch=8),
         # A base of three million parameters leaves its decoder something to learn; one that was made for all pictures
         # stays as it is.
-        trained=("control/", "base/decoder/") if size == "tiny" else ("control/",),
+        trained=("control/",),
         # Features of patches of four have no room for all that can be seen in the reference.
         pasted=("reference", "warp", "composite") if size == "tiny" else (),
     )

@@ -20,7 +20,7 @@ FREE = ("tests", "benchmarks", "notebooks")
 
 _BLOCKS = ("core", "nn", "diffusion", "audio", "body", "media", "parallel")
 _STAGES = (*_BLOCKS, "controls", "fit", "toy", "motion", "video", "metrics")
-_MODELS = (*_STAGES, "stages", "bundle", "train")
+_MODELS = (*_STAGES, "scenes", "stages", "bundle", "train")
 _FACES = ("pipeline", "evaluate", "doctor", "cli", "console", "fitting", "control_video", "moving", "filming")
 
 # Unit (folder or module of the package, or a folder beside it) -> what of the package it may import, besides itself.
@@ -39,15 +39,16 @@ MAY_IMPORT = {
     "toy": ("core", "nn", "diffusion"),
     "motion": ("core", "nn", "diffusion", "audio", "body.names", "body.rotation", "media", "parallel"),
     "video": ("core", "nn", "diffusion", "audio", "media", "parallel"),
-    "stages": _STAGES,
-    "bundle": (*_STAGES, "stages"),
+    "scenes": ("core", "body", "controls", "video"),
+    "stages": (*_STAGES, "scenes"),
+    "bundle": (*_STAGES, "scenes", "stages"),
     "train": ("core", "parallel"),
     "console": ("core",),
     "fitting": ("core", "body", "media", "fit", "console"),
     "control_video": ("core", "body", "media", "controls", "fit", "console", "fitting"),
     "speaking": ("core", "audio", "media", "console", "fitting"),
     "moving": ("core", "body", "motion", "bundle"),
-    "filming": ("core", "diffusion", "video", "bundle"),
+    "filming": ("core", "diffusion", "video", "scenes", "bundle"),
     "pipeline": _MODELS,
     "evaluate": (*_MODELS, "pipeline"),
     "doctor": (*_MODELS, "pipeline", "console"),
@@ -244,6 +245,7 @@ CASES = {
         "from vlogger_jax.body import rotation, smplx",
     ),
     "video": ("video/unet.py", "from vlogger_jax.nn.resnet import Block", "from vlogger_jax.controls import build"),
+    "scenes": ("scenes.py", "from vlogger_jax.controls import complete", "from vlogger_jax.motion import stage"),
     "stages": ("stages.py", "from vlogger_jax.video import unet", "from vlogger_jax import bundle"),
     "bundle": ("bundle.py", "from vlogger_jax import stages", "from vlogger_jax.train import state"),
     "train": ("train/step.py", "from vlogger_jax.parallel import rules", "from vlogger_jax.motion import loss"),
@@ -290,6 +292,7 @@ ORDER = (
     ("core",),
     ("nn", "diffusion", "audio", "body", "media", "parallel", "console"),
     ("controls", "fit", "toy", "motion", "video", "metrics"),
+    ("scenes",),
     ("stages",),
     ("bundle", "train", "fitting"),
     ("pipeline", "control_video", "speaking", "moving", "filming"),

@@ -4,57 +4,111 @@ renderer = filming.renderer("bundles/mine")
 frames = numpy.concatenate(list(renderer.stream([scene])))
 """
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from vlogger_jax import bundle
+from vlogger_jax import bundle, scenes
+from vlogger_jax.bundle import Bundle
 from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.parts import divided, together
 from vlogger_jax.diffusion.recipe import Recipe
-from vlogger_jax.video.render import Renderer
+from vlogger_jax.video.render import Level, Renderer
 from vlogger_jax.video.stage import Control
+from vlogger_jax.video.superres import SuperRes
 
 STAGE = "video_temporal"
 """What a bundle must have: the base, and its control network on clips."""
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "fast": {"sampler": "dpm_solver_2m", "grid": "uniform_logsnr", "steps": 8, "interval": (0.3, 1.0)},
-    "usual": {},
-    "faithful": {"sampler": {"name": "ddpm", "variance": "small"}, "steps": 250, "grid": "uniform_time"},
+ENLARGING = {256: "video_sr_256", 512: "video_sr_512"}
+"""What it may have, by the pixels of frames that they make."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """How to sample.
+
+    Attributes:
+        base, superres: what is changed of the sections `diffusion` that the networks were trained with.
+        overlap: share of a window's frames that go on from the window before; half of them is best (paper Table 2),
+            and takes longest.
+    """
+
+    base: Mapping[str, Any]
+    superres: Mapping[str, Any]
+    overlap: float
+
+
+_FAST = {"sampler": "dpm_solver_2m", "grid": "uniform_logsnr"}
+_FAITHFUL = {"sampler": {"name": "ddpm", "variance": "small"}, "steps": 250, "grid": "uniform_time", "begin": 1.0}
+
+PRESETS: Mapping[str, Preset] = {
+    "fast": Preset(_FAST | {"steps": 8, "interval": (0.3, 1.0)}, _FAST | {"steps": 3}, 0.25),
+    "usual": Preset({}, {}, 0.5),
+    "faithful": Preset(_FAITHFUL, _FAITHFUL, 0.5),
 }
-"""What they change of the section `diffusion` that the network was trained with; the paper samples with DDPM."""
-
-OVERLAP = 0.5
-"""Of windows: the best of those that the paper compares (Table 2), and what takes longest."""
+"""The paper samples with DDPM."""
 
 
-def renderer(folder: str | Path | None = None, preset: str = "usual", overlap: float = OVERLAP) -> Renderer:
+def renderer(
+    folder: str | Path | None = None, preset: str = "usual", overlap: float | None = None, size: int | None = None
+) -> Renderer:
     """The video network of a bundle.
 
     Args:
         folder: that `launch.export` wrote; None: the one that comes with the package.
         preset: one of `PRESETS`.
-        overlap: share of a window's frames that go on from the window before.
+        overlap: share of a window's frames that go on from the window before; None: the preset's.
+        size: of the frames, pixels; None: the largest that the bundle has networks for.
 
     Raises:
-        UserError: if there is no such preset, no such overlap, or no video network there.
+        UserError: if there is no such preset, no such overlap, or no network there for that size.
     """
     if preset not in PRESETS:
         raise UserError(f"there is no preset {preset!r}", f"Name one of {', '.join(PRESETS)}")
-    if not 0 <= overlap < 1:
-        raise UserError(f"windows overlap by {overlap:g} of their frames", "Give 0 or more, and less than 1")
+    share = PRESETS[preset].overlap if overlap is None else overlap
+    if not 0 <= share < 1:
+        raise UserError(f"windows overlap by {share:g} of their frames", "Give 0 or more, and less than 1")
     opened = bundle.load(bundle.packaged() if folder is None else folder)
-    config = dict(opened.stored(STAGE).training.config)
-    if wrong := [name for name in ("data", "model", "diffusion") if not isinstance(config.get(name), Mapping)]:
-        raise UserError(f"the config of {STAGE} in {opened.folder} has no section {wrong[0]}", "Export it anew")
-    section = from_mapping(Control, config["model"], "config.model")
-    recipe = Recipe.of({**config["diffusion"], **PRESETS[preset]}, conditions=1)
+    base = _level(opened, STAGE, Control, PRESETS[preset].base)
+    frames = int(opened.stored(STAGE).training.config["data"]["frames"])
+    levels = _chain(opened, base, PRESETS[preset].superres, size)
+    return Renderer(levels, frames, min(round(share * frames), frames - 1))
+
+
+def _chain(opened: Bundle, base: Level, changes: Mapping[str, Any], size: int | None) -> tuple[Level, ...]:
+    """`base`, and what makes frames of `size` of its own: each level of frames that one before it makes."""
+    larger = {pixels: name for pixels, name in ENLARGING.items() if name in opened.stages}
+    wanted = max(larger, default=base.size) if size is None else size
+    if wanted not in (base.size, *larger):
+        has = ", ".join(map(str, (base.size, *larger)))
+        raise UserError(f"{opened.folder} makes no frames of {wanted} pixels", f"Ask for one of {has}")
+    levels = [] if wanted == base.size else [_level(opened, larger[wanted], SuperRes, changes)]
+    while levels and (low := levels[0].lifting.low) != base.size:
+        if low not in larger:
+            raise UserError(f"{opened.folder} makes no frames of {low} pixels to enlarge", "Export that network, too")
+        levels.insert(0, _level(opened, larger[low], SuperRes, changes))
+    return (base, *levels)
+
+
+def _level(opened: Bundle, name: str, kind: type[Control], changes: Mapping[str, Any]) -> Level:
+    config = dict(opened.stored(name).training.config)
+    if wrong := [each for each in ("data", "model", "diffusion") if not isinstance(config.get(each), Mapping)]:
+        raise UserError(f"the config of {name} in {opened.folder} has no section {wrong[0]}", "Export it anew")
+    section = from_mapping(kind, config["model"], "config.model")
+    recipe = Recipe.of({**config["diffusion"], **changes}, conditions=1)
     network = section.network(temporal=True)
     shapes = jax.eval_shape(lambda key: divided(network.init(key), section.trained), jax.random.key(0))
-    params = opened.params(STAGE, shapes)
-    frames = int(config["data"]["frames"])
-    return Renderer(network, recipe, section.shown, together(params), frames, min(round(overlap * frames), frames - 1))
+    return Level(
+        network,
+        recipe,
+        section.shown,
+        together(opened.params(name, shapes)),
+        section.base.size,
+        lifting=section.lifting() if isinstance(section, SuperRes) else None,
+        reduced=scenes.reduced,
+    )

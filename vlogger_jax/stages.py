@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from vlogger_jax import scenes
 from vlogger_jax.body import lips, model_file, names
-from vlogger_jax.body.smplx import BodyModel
-from vlogger_jax.controls import complete, gbuffer
 from vlogger_jax.core.errors import UserError
-from vlogger_jax.core.stage import Batch, Stage
+from vlogger_jax.core.stage import Stage
 from vlogger_jax.metrics.gesture_autoencoder.stage import stage as gesture_autoencoder
 from vlogger_jax.motion.stage import stage as motion
 from vlogger_jax.toy.stage import stage as toy
 from vlogger_jax.video import stage as video
-from vlogger_jax.video.conditions import Scene, SceneOf
 from vlogger_jax.video.superres import superres
 
 STAGES = ("gesture_autoencoder", "motion", "toy", "video_base", "video_control", "video_temporal")
@@ -57,9 +55,9 @@ def build(config: Mapping[str, Any] | ConfigDict) -> Stage:
         case "video_base":
             return video.base(config)
         case "video_control" | "video_temporal":
-            return video.steered(config, scenes(model_file.default()), REGIONS)
+            return video.steered(config, scenes.of(model_file.default()), REGIONS)
         case "video_sr_256" | "video_sr_512":
-            return superres(config, scenes(model_file.default()), REGIONS)
+            return superres(config, scenes.of(model_file.default()), REGIONS)
         case other:
             raise UserError(f"there is no stage named {other!r}", f"Name one of {', '.join(STAGES)}")
 
@@ -74,18 +72,3 @@ def _lips(section: Mapping[str, Any]) -> np.ndarray | None:
             f"Name {body.name!r}, or give the file of the other",
         )
     return lips.directions(body) if section.get("lips") else None
-
-
-def scenes(body: BodyModel) -> SceneOf:
-    """From batches as loaders make them of this body; the body's mesh stays on the host."""
-    extent = gbuffer.extent(body)
-
-    def scene_of(batch: Batch) -> Scene:
-        return Scene(
-            controls=complete.of_batch(batch, extent),
-            reference=batch["reference"],
-            reference_dense=batch["reference_dense"],
-            reference_label=batch["reference_label"],
-        )
-
-    return scene_of

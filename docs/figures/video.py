@@ -13,7 +13,7 @@ import numpy as np
 from data_pipelines.loaders import dataset
 from data_pipelines.loaders.frames import Frames, frame_windows
 from data_pipelines.loaders.samples import Sample
-from vlogger_jax import console, filming, stages
+from vlogger_jax import console, filming, scenes
 from vlogger_jax.media import image_file
 from vlogger_jax.video.conditions import SceneOf
 from vlogger_jax.video.render import Renderer
@@ -35,8 +35,8 @@ def strip(sample: Sample, scene_of: SceneOf, renderer: Renderer) -> np.ndarray:
 
 def main() -> None:
     console.keep_compiled()
-    opened, renderer = dataset.open(SAMPLE), filming.renderer()
-    scene_of = jax.jit(stages.scenes(opened.body))
+    opened, renderer = dataset.open(SAMPLE), filming.renderer(size=SIZE)
+    scene_of = jax.jit(scenes.of(opened.body))
     both = (frame_windows(opened, split, Frames(SIZE, FRAMES)) for split in SPLITS)
     people = [windows.sample(0, np.random.default_rng(0)) for windows in both]
     picture = np.concatenate([strip(sample, scene_of, renderer) for sample in people])

@@ -15,7 +15,7 @@ from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.video import render
 from vlogger_jax.video.conditions import Shown
 from vlogger_jax.video.control import Steered
-from vlogger_jax.video.render import Renderer
+from vlogger_jax.video.render import Level, Renderer
 
 SIZE = small.SIZE
 SHOWN = Shown(steering=("composite",))
@@ -26,7 +26,7 @@ RECIPE = Recipe.of(dict(schedule="linear", prediction="v", steps=2, scales=(1.5,
 def renderer():
     network = Steered.of(small.model(c_out=3), SHOWN.channels, temporal=True)
     params = {"base": small.parameters(network.base), "control": small.parameters(network.control)}
-    return Renderer(network, RECIPE, SHOWN, params, frames=4, overlap=2)
+    return Renderer((Level(network, RECIPE, SHOWN, params, SIZE),), frames=4, overlap=2)
 
 
 def parts(frames, length):
@@ -59,11 +59,14 @@ def test_as_many_frames_as_are_steered_however_they_come(renderer, frames):
 def test_a_window_goes_on_from_the_frames_before_it(renderer, overlap):
     going, asked = dataclasses.replace(renderer, overlap=overlap), []
 
-    def denoise(params, window, draw):
-        asked.append(window)
-        return np.where(window.given[..., None], window.known, np.float32(0.1 * len(asked)))
+    class Painter:
+        size = SIZE
 
-    going.__dict__["_denoise"] = denoise
+        def denoise(self, window, smaller, draw):
+            asked.append(window)
+            return np.where(window.given[..., None], window.known, np.float32(0.1 * len(asked)))
+
+    object.__setattr__(going, "levels", (Painter(),))
     made = np.concatenate(list(going.stream(parts(4 + 2 * (4 - overlap), 3))))
     assert not asked[0].given.any()
     for window in asked[1:]:

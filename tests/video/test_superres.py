@@ -16,8 +16,9 @@ from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.functional import paths
 from vlogger_jax.core.parts import together
 from vlogger_jax.diffusion.recipe import Recipe
-from vlogger_jax.video import conditions, sample, superres
+from vlogger_jax.video import conditions, sample, smaller, superres
 from vlogger_jax.video.sample import Window
+from vlogger_jax.video.smaller import Lifting
 from vlogger_jax.video.superres import SuperRes
 
 SIZE, LOW, CROP = 32, 8, 16
@@ -50,12 +51,12 @@ def test_smaller_frames_by_hand():
     """Flat frames stay as they are; noise takes the variance that it brings; the level stands beside."""
     level = np.float32([0.0, 0.6])
     flat = np.full((2, 1, LOW, LOW, 3), 0.5, np.float32)
-    still = superres.enlarged(flat, level, np.zeros_like(flat), SIZE)
+    still = smaller.enlarged(flat, level, np.zeros_like(flat), SIZE)
     assert still.shape == (2, 1, SIZE, SIZE, 4)
     np.testing.assert_allclose(still[0, ..., :3], 0.5, atol=1e-6)
     np.testing.assert_allclose(still[1, ..., :3], 0.4, atol=1e-6)
     np.testing.assert_array_equal(still[..., 3], np.broadcast_to(level[:, None, None, None], still.shape[:-1]))
-    noisy = superres.enlarged(0 * flat, level, normal(*flat.shape), SIZE)
+    noisy = smaller.enlarged(0 * flat, level, normal(*flat.shape), SIZE)
     assert not np.asarray(noisy[0, ..., :3]).any()
     middle = np.asarray(jax.image.resize(noisy[1, ..., :3], (1, LOW, LOW, 3), "linear", antialias=False))
     assert middle.std() == pytest.approx(0.6, rel=0.25)
@@ -100,14 +101,14 @@ def test_crops_are_of_the_same_place_in_everything():
 
 
 def test_at_first_sight_it_is_the_smaller_frames_with_the_detail_of_the_composite():
-    shown, asked = section().shown, scene(1, 2, SIZE)
+    asked = scene(1, 2, SIZE)
     truth = conditions.scaled(asked.controls.composite)
     small = np.asarray(truth).reshape(1, 2, LOW, 4, LOW, 4, 3).mean(axis=(3, 5))
-    low = superres.enlarged(small, np.zeros(1, np.float32), np.zeros_like(small), SIZE)
-    found = superres.guess(shown)(asked._replace(low=low))
+    low = smaller.enlarged(small, np.zeros(1, np.float32), np.zeros_like(small), SIZE)
+    found = Lifting(LOW, SIZE, 0.1).guess(asked._replace(low=low))
     np.testing.assert_allclose(found, truth, atol=1e-5)
-    darker = superres.enlarged(small - 0.25, np.zeros(1, np.float32), np.zeros_like(small), SIZE)
-    np.testing.assert_allclose(superres.guess(shown)(asked._replace(low=darker)), truth - 0.25, atol=1e-5)
+    darker = smaller.enlarged(small - 0.25, np.zeros(1, np.float32), np.zeros_like(small), SIZE)
+    np.testing.assert_allclose(Lifting(LOW, SIZE, 0.1).guess(asked._replace(low=darker)), truth - 0.25, atol=1e-5)
 
 
 def test_its_unet_is_shown_the_smaller_frames_and_its_copy_all():

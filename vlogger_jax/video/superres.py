@@ -14,20 +14,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vlogger_jax.controls import grid
 from vlogger_jax.core.config import from_mapping
 from vlogger_jax.core.draw import Draw
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.parts import divided
 from vlogger_jax.core.stage import Batch, Stage
-from vlogger_jax.core.typing import Array, Float
-from vlogger_jax.diffusion.outpaint import prepare
+from vlogger_jax.core.typing import Array
 from vlogger_jax.diffusion.recipe import Recipe
 from vlogger_jax.video import conditions, gap, loss, picture, sample
-from vlogger_jax.video.conditions import Example, ExampleOf, Scene, SceneOf, Shown
+from vlogger_jax.video.conditions import Example, ExampleOf, SceneOf
 from vlogger_jax.video.control import Steered
 from vlogger_jax.video.masks import Regions
-from vlogger_jax.video.sample import Guess
+from vlogger_jax.video.smaller import Lifting, enlarged, means
 from vlogger_jax.video.stage import Control, Data, check_pasted, spec
 
 
@@ -63,8 +61,8 @@ class SuperRes(Control):
     def __post_init__(self) -> None:
         super().__post_init__()
         size, low = self.base.size, self.shown.low
-        if not 0 < low < size:
-            raise UserError(f"frames of {low} pixels become such of {size}", "Give a smaller config.model.shown.low")
+        if not 0 < low < size or size % low:
+            raise UserError(f"frames of {low} pixels become such of {size}", "Give a shown.low that divides it")
         if self.remembers:
             raise UserError("super-resolution remembers no reference", "Leave config.model.remembers false")
         cell = self.base.patch * 2 ** (len(self.base.multipliers) - 1)
@@ -76,27 +74,9 @@ class SuperRes(Control):
         pictures = tuple(self.shown.first(name) for name in self.pasted)
         return Steered.of(self.base, self.shown.channels, temporal, pictures=pictures, beside=self.shown.first("low"))
 
-
-def enlarged(
-    low: Float[Array, "b t l l 3"], level: Float[Array, "b"], noise: Float[Array, "b t l l 3"], size: int
-) -> Float[Array, "b t s s 4"]:
-    """`Scene.low`: frames of a smaller network, noised, at `size` pixels, and the level of that as a channel."""
-    b, t = low.shape[:2]
-    noisy = prepare(low, jnp.ones((b, t), bool), level, noise).known
-    large = jax.image.resize(noisy, (b, t, size, size, 3), "cubic")
-    told = jnp.broadcast_to(level[:, None, None, None, None], (b, t, size, size, 1))
-    return jnp.concatenate([large, told], axis=-1)
-
-
-def guess(shown: Shown) -> Guess:
-    """The smaller frames, with what the composite has that they are too small for."""
-
-    def of_scene(scene: Scene) -> Float[Array, "b t h w 3"]:
-        composite = conditions.scaled(scene.controls.composite)
-        coarse = grid.mean(composite, (shown.low, shown.low))
-        return scene.low[..., :3] + composite - jax.image.resize(coarse, composite.shape, "cubic")
-
-    return of_scene
+    def lifting(self) -> Lifting:
+        """What it has of smaller frames in sampling."""
+        return Lifting(low=self.shown.low, size=self.base.size, level=self.low.level)
 
 
 def examples(scene_of: SceneOf, section: SuperRes) -> ExampleOf:
@@ -120,7 +100,7 @@ def asked(scene_of: SceneOf, section: SuperRes) -> ExampleOf:
 
 def _whole(batch: Batch, scene_of: SceneOf, section: SuperRes, level: Array, draw: Draw) -> Example:
     frames, size = conditions.scaled(batch["frames"]), section.shown.low
-    low = grid.mean(frames, (size, size))
+    low = means(frames, size)
     noise = draw.named("low").normal_frames(low)
     return Example(frames, scene_of(batch)._replace(low=enlarged(low, level, noise, frames.shape[-2])))
 
@@ -172,7 +152,7 @@ def superres(config: Mapping[str, Any], scene_of: SceneOf, regions: Regions) -> 
         loss_fn=loss_fn,
         validate=gap.beside(loss_fn, network, recipe, section.shown, example_of),
         sample=sample.steered(
-            network, recipe, section.shown, asked(scene_of, section), data.given, guess(section.shown)
+            network, recipe, section.shown, asked(scene_of, section), data.given, section.lifting().guess
         ),
         picture=picture.strips,
     )
