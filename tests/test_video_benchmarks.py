@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from benchmarks import video_aot, video_long, video_training
-from configs import video_control_128, video_temporal_128
+from launch import settings
 from tests.video.scenes import scene
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.stage import Variables
@@ -57,7 +57,7 @@ def test_every_stage_is_compiled_at_every_size_for_both_chips():
     names = [each.name for each in cases]
     assert len(set(names)) == len(names)
     for size, stage, topology, what in itertools.product(
-        ("small", "paper"), ("video_control", "video_temporal"), ("v5e:2x2", "v5p:2x2x1"), ("train", "sample")
+        ("small", "paper"), video_aot.STAGES, ("v5e:2x2", "v5p:2x2x1"), ("train", "sample")
     ):
         assert f"{size} {stage} {topology} {what}" in names
     alone = [each for each in cases if each.topology == "v5e:1x1"]
@@ -65,9 +65,8 @@ def test_every_stage_is_compiled_at_every_size_for_both_chips():
 
 
 def test_batches_of_compiled_rows_divide_by_their_chips():
-    files = {"video_control": video_control_128, "video_temporal": video_temporal_128}
     for case in video_aot.cases():
-        frames = files[case.stage].get_config(f"size={case.size}").data.frames
+        frames = settings.load(f"configs/{video_aot.STAGES[case.stage]}.py:size={case.size}").data.frames
         chips = int(np.prod([int(each) for each in case.topology.partition(":")[2].split("x")]))
         assert video_aot.FRAMES % frames == 0 and video_aot.FRAMES // frames % chips == 0
 
