@@ -119,7 +119,7 @@ def test_a_gap_counts_from_where_it_stays_above_nothing(monkeypatch):
         return {"step": step, "seconds": 60.0 * step, **each}
 
     curve = [point(0, 0.0), point(1, 0.1), point(2, 0.04), point(3, 0.06), point(4, 0.039)]
-    both = {"all": curve[:4], "control": curve}
+    both = dict.fromkeys(video_arms.ARMS, curve[:4]) | {"control": curve}
     monkeypatch.setattr(video_tables, "read", lambda path: {"rows": both})
     found = cells(video_tables.arms())
     never = f"**not within {video_arms.STEPS}**"

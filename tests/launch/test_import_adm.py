@@ -84,7 +84,7 @@ def test_control_networks_begin_from_it_and_not_from_one_that_only_looks_like_it
         config = video_control_128.get_config("size=tiny")
         with config.ignore_type():
             config.model.base = given["model"] | {"dropout": 0.1} | changes.get("model", {})
-            config.model.trained = ("control/",)
+            config.model.trained, config.model.pasted = ("control/",), ()
             config.diffusion.update(dict(schedule="ddpm_cosine", prediction="eps") | changes.get("diffusion", {}))
         config.train.batch, config.mesh.data = 2, 1
         made = program.build(config, jax.devices()[:1])
