@@ -16,7 +16,7 @@ def get_config(arg: str = "") -> ConfigDict:
     """`arg`: size=tiny|small|paper."""
     size = parse_arg(arg, size=("tiny", "small", "paper"))["size"]
     tiny = size == "tiny"
-    steps = {"tiny": 2_000, "small": 100_000, "paper": 400_000}[size]
+    steps = {"tiny": 1_500, "small": 100_000, "paper": 400_000}[size]
     return ConfigDict(
         dict(
             stage="video_temporal",
