@@ -21,7 +21,18 @@ FREE = ("tests", "benchmarks", "notebooks")
 _BLOCKS = ("core", "nn", "diffusion", "audio", "body", "media", "parallel")
 _STAGES = (*_BLOCKS, "controls", "fit", "toy", "motion", "video", "metrics")
 _MODELS = (*_STAGES, "scenes", "stages", "bundle", "train")
-_FACES = ("pipeline", "evaluate", "doctor", "cli", "console", "fitting", "control_video", "moving", "filming")
+_FACES = (
+    "pipeline",
+    "evaluate",
+    "doctor",
+    "cli",
+    "console",
+    "fitting",
+    "control_video",
+    "moving",
+    "filming",
+    "portrait",
+)
 
 # Unit (folder or module of the package, or a folder beside it) -> what of the package it may import, besides itself.
 # "body.rotation" admits that module alone; "" is the package's own face.
@@ -49,7 +60,8 @@ MAY_IMPORT = {
     "speaking": ("core", "audio", "media", "console", "fitting"),
     "moving": ("core", "body", "motion", "bundle"),
     "filming": ("core", "diffusion", "video", "scenes", "bundle"),
-    "pipeline": _MODELS,
+    "portrait": ("core", "body", "controls", "fit", "video"),
+    "pipeline": (*_MODELS, "console", "fitting", "moving", "filming", "portrait"),
     "evaluate": (*_MODELS, "pipeline"),
     "doctor": (*_MODELS, "pipeline", "console"),
     "cli": (*_MODELS, "console", "pipeline", "evaluate", "doctor", "fitting", "control_video", "speaking"),
@@ -248,6 +260,7 @@ CASES = {
     "scenes": ("scenes.py", "from vlogger_jax.controls import complete", "from vlogger_jax.motion import stage"),
     "stages": ("stages.py", "from vlogger_jax.video import unet", "from vlogger_jax import bundle"),
     "bundle": ("bundle.py", "from vlogger_jax import stages", "from vlogger_jax.train import state"),
+    "portrait": ("portrait.py", "from vlogger_jax.video import join", "from vlogger_jax import filming"),
     "train": ("train/step.py", "from vlogger_jax.parallel import rules", "from vlogger_jax.motion import loss"),
     "console": ("console.py", "from vlogger_jax.core import errors", "from vlogger_jax.media import atomic"),
     "fitting": ("fitting.py", "from vlogger_jax.fit import solve", "from vlogger_jax.controls import build"),
@@ -295,7 +308,8 @@ ORDER = (
     ("scenes",),
     ("stages",),
     ("bundle", "train", "fitting"),
-    ("pipeline", "control_video", "speaking", "moving", "filming"),
+    ("control_video", "speaking", "moving", "filming", "portrait"),
+    ("pipeline",),
     ("evaluate", "doctor"),
     ("cli",),
     ("__main__",),

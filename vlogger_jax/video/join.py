@@ -36,26 +36,19 @@ def detailed(frames: Float[Array, "b t s s 3"], controls: Controls, never: Seque
     return _larger(frames, composite.shape, "cubic") + weight * (composite - _larger(coarse, composite.shape, "cubic"))
 
 
-def kept(
-    frames: Float[Array, "b t h w 3"],
-    portrait: UInt8[Array, "b h w 3"],
-    old: UInt8[Array, "b h w"],
-    new: UInt8[Array, "b t h w"],
-    grown: int,
-) -> Float[Array, "b t h w 3"]:
-    """Frames in which the portrait is left as it is, to the bit, but for where somebody is or was.
+def share(old: UInt8[Array, "b h w"], new: UInt8[Array, "b t h w"], grown: int) -> Float[Array, "b t h w"]:
+    """How much is to be seen of frames in front of a portrait: 1 where somebody is or was, 0 where nobody is near.
 
     Args:
-        frames: in [-1, 1].
         old, new: mattes of the portrait and of the frames.
         grown: pixels around both that are the frames' as well, the outer half of which fade into the portrait.
     """
-    either = jnp.maximum(old[:, None], new).astype(jnp.float32) / 255
-    near = _most(either > 0.02, grown - grown // 2)
-    weight = _mean(_most(near, grown // 2).astype(jnp.float32), grown // 2)
-    # Where nobody is within reach the mean is of zeros; beyond it nothing may be left of the frames.
-    weight = jnp.where(_most(either > 0.02, grown), weight, 0.0)[..., None]
-    return weight * frames + (1 - weight) * scaled(portrait)[:, None]
+    somebody = jnp.maximum(old[:, None], new) > 0.02 * 255
+    fading = grown // 2
+    inner = _most(somebody, grown - fading)
+    mean = _mean(_most(inner, fading).astype(jnp.float32), fading)
+    # Where nobody is within reach the mean is of zeros but for rounding; nothing may be left of the frames there.
+    return jnp.where(_most(somebody, grown), mean, 0.0)
 
 
 def _larger(x: Array, shape: tuple[int, ...], method: str) -> Array:
