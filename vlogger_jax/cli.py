@@ -50,6 +50,46 @@ def vlogger(
 
 
 @app.command()
+def generate(
+    image: Annotated[Path, typer.Option(help="A portrait of the person, of any shape and size.")],
+    out: Annotated[Path, typer.Option(help="Where to write the video, .mp4.")],
+    audio: Annotated[Path | None, typer.Option(help="What they say, a file of speech.")] = None,
+    text: Annotated[str | None, typer.Option(help="Or what they say, as a text.")] = None,
+    voice: Annotated[str, typer.Option(help="Who says the text: a voice of espeak-ng (`vlogger speak`).")] = "en-us",
+    model: Annotated[Path | None, typer.Option(help="A bundle of networks; by default the packaged ones.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same one gives the same video.")] = 0,
+    size: Annotated[
+        int | None, typer.Option(help="Pixels to a side that networks make, 64, 256 or 512; by default the most.")
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frames/s.")] = 24.0,
+    preset: Annotated[str, typer.Option(help="fast, usual or faithful.")] = "fast",
+    background: Annotated[str, typer.Option(help="keep: the picture's, to the bit; or generate.")] = "keep",
+    strength: Annotated[
+        str, typer.Option(help="How much parts move, as in head=0.7,hands=0; 1 where nothing is said.")
+    ] = "",
+) -> None:
+    """Make the person of a picture say something, as a video."""
+    from vlogger_jax import generating
+
+    generating.generate_file(
+        generating.Request(
+            image=image,
+            out=out,
+            audio=audio,
+            text=text,
+            voice=voice,
+            model=model,
+            seed=seed,
+            size=size,
+            fps=fps,
+            preset=preset,
+            background=background,
+            strength=strength,
+        )
+    )
+
+
+@app.command()
 def fit(
     out: Annotated[Path, typer.Option(help="Where to write the fit, .npz.")],
     image: Annotated[Path | None, typer.Option(help="A picture of a person.")] = None,
