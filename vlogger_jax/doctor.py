@@ -46,7 +46,7 @@ def examine() -> None:
         "requirements": _requirements(broken),
         "jax": _devices(broken),
         "body": _body(broken),
-        "models": "none in this version",
+        "models": _models(broken),
         "VLOGGER_MEDIA": _media(),
     }
     console.print(_table(findings.items()))
@@ -97,6 +97,20 @@ def _body(broken: list[UserError]) -> str:
             UserError(f"the default body does not load: {error}", "Run `pip install --force-reinstall vlogger_jax`")
         )
         return f"does not load: {error}"
+
+
+def _models(broken: list[UserError]) -> str:
+    """The networks that come with the package."""
+    try:
+        bundle = import_module("vlogger_jax.bundle")
+        opened = bundle.load(bundle.packaged())
+        size = sum((opened.folder / stored.file).stat().st_size for stored in opened.stages.values())
+    except (UserError, OSError) as error:
+        broken.append(
+            UserError(f"the packaged models do not load: {error}", "Run `pip install --force-reinstall vlogger_jax`")
+        )
+        return f"do not load: {error}"
+    return f"{', '.join(opened.stages)} ({size / 1e6:.1f} MB)"
 
 
 def _media() -> str:
