@@ -2,11 +2,12 @@
 
     python -m benchmarks.video_presets --data data/mentor_synth --bundle bundles/mine
 
-The presets of `vlogger_jax.filming`, and `fast` with other scales of guidance between two times, on test clips with
-exact controls. Stopped at any moment, it goes on with the row that it was at.
+The presets of `vlogger_jax.filming`, and what becomes of them with guidance between two times, another temperature,
+other numbers of steps; on test clips with exact controls. Stopped at any moment, it goes on with the row that it was at.
 """
 
 import dataclasses
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -23,16 +24,22 @@ from benchmarks.video_keypoints import Keypoints
 from data_pipelines.loaders import dataset
 from data_pipelines.loaders.frames import Frames
 from vlogger_jax import bundle, console, filming, scenes
-from vlogger_jax.diffusion.guidance import Nested
+from vlogger_jax.filming import Preset
 from vlogger_jax.video.conditions import SceneOf
 from vlogger_jax.video.render import Renderer
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "video_presets.json"
 
 FRAMES = 16
-INTERVAL = (0.2, 0.8)
-SCALES = (1.0, 1.25, 1.5, 2.0)
-"""Of guidance, within `INTERVAL`."""
+
+_INTERVAL = {"interval": (0.2, 0.8)}
+VARIED: dict[str, tuple[str, dict[str, Any]]] = {
+    **{f"fast, guided by {scale:g}": ("fast", {"scales": (scale,)} | _INTERVAL) for scale in (1.25, 1.5, 2.0)},
+    **{f"fast, temperature {value:g}": ("fast", {"temperature": value}) for value in (0.0, 0.3, 0.6, 1.0)},
+    **{f"fast, {steps} steps": ("fast", {"steps": steps}) for steps in (1, 2, 8)},
+    **{f"usual, temperature {value:g}": ("usual", {"temperature": value}) for value in (0.5, 1.0)},
+}
+"""Presets, and what of them is changed."""
 
 PLACES = ("full", "face", "hands")
 
@@ -41,16 +48,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 def renderers(folder: Path | None, size: int) -> dict[str, Renderer]:
     """All rows, by name."""
-    presets = {name: filming.renderer(folder, name, size=size) for name in filming.PRESETS}
-    return presets | {f"fast, guided by {scale:g}": guided(presets["fast"], scale) for scale in SCALES}
-
-
-def guided(renderer: Renderer, scale: float) -> Renderer:
-    """`renderer` with another scale of guidance."""
-    level = renderer.levels[0]
-    sampler = dataclasses.replace(level.recipe.sampler, guidance=Nested((scale,)), interval=INTERVAL)
-    level = dataclasses.replace(level, recipe=dataclasses.replace(level.recipe, sampler=sampler))
-    return dataclasses.replace(renderer, levels=(level,))
+    rows: dict[str, str | Preset] = {name: name for name in filming.PRESETS}
+    for name, (preset, changes) in VARIED.items():
+        given = filming.PRESETS[preset]
+        rows[name] = dataclasses.replace(given, base={**given.base, **changes})
+    return {name: filming.renderer(folder, preset, size=size) for name, preset in rows.items()}
 
 
 def measured(renderer: Renderer, scene_of: SceneOf, clips: Sequence[Case], report: console.Report) -> dict[str, Any]:
@@ -89,8 +91,10 @@ def main(
         "data": opened.manifest.origin("test"),
         "network": stored.sha256,
         "tested": tested,
+        "varied": {name: [preset, changes] for name, (preset, changes) in VARIED.items()},
         "presets": {name: dataclasses.asdict(preset) for name, preset in filming.PRESETS.items()},
     }
+    settings = json.loads(json.dumps(settings))
     resumable.refuse_others(out, before, settings)
     rows, scene_of = before.get("rows", {}), jax.jit(scenes.of(opened.body))
     with console.progress() as begin:

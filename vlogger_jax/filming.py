@@ -55,28 +55,32 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def renderer(
-    folder: str | Path | None = None, preset: str = "usual", overlap: float | None = None, size: int | None = None
+    folder: str | Path | None = None,
+    preset: str | Preset = "usual",
+    overlap: float | None = None,
+    size: int | None = None,
 ) -> Renderer:
     """The video network of a bundle.
 
     Args:
         folder: that `launch.export` wrote; None: the one that comes with the package.
-        preset: one of `PRESETS`.
+        preset: one of `PRESETS`, by name, or one's own.
         overlap: share of a window's frames that go on from the window before; None: the preset's.
         size: of the frames, pixels; None: the largest that the bundle has networks for.
 
     Raises:
         UserError: if there is no such preset, no such overlap, or no network there for that size.
     """
-    if preset not in PRESETS:
+    if isinstance(preset, str) and preset not in PRESETS:
         raise UserError(f"there is no preset {preset!r}", f"Name one of {', '.join(PRESETS)}")
-    share = PRESETS[preset].overlap if overlap is None else overlap
+    how = PRESETS[preset] if isinstance(preset, str) else preset
+    share = how.overlap if overlap is None else overlap
     if not 0 <= share < 1:
         raise UserError(f"windows overlap by {share:g} of their frames", "Give 0 or more, and less than 1")
     opened = bundle.load(bundle.packaged() if folder is None else folder)
-    base = _level(opened, STAGE, Control, PRESETS[preset].base)
+    base = _level(opened, STAGE, Control, how.base)
     frames = int(opened.stored(STAGE).training.config["data"]["frames"])
-    levels = _chain(opened, base, PRESETS[preset].superres, size)
+    levels = _chain(opened, base, how.superres, size)
     return Renderer(levels, frames, min(round(share * frames), frames - 1))
 
 

@@ -65,3 +65,35 @@ def test_clips_of_a_batch_go_on_from_their_first_frames(given):
     found, known = jax.jit(made)({}, {}, batch, DRAW), np.asarray(conditions.scaled(batch["frames"]))
     np.testing.assert_array_equal(conditions.to_bytes(found[:, :given]), batch["frames"][:, :given])
     assert np.abs(np.asarray(found[:, given:]) - known[:, given:]).mean(axis=(2, 3, 4)).min() > 0.1
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
+def test_a_cooler_sample_begins_with_less_noise_and_what_is_known_is_as_noisy_as_ever(temperature):
+    """What the network is given at the first of two steps, by an answer that is x_t."""
+    seen = []
+
+    class Listening:
+        def remember(self, params, reference):
+            return ()
+
+        def shapes(self):
+            return {}
+
+        def init(self, key):
+            return {}
+
+        def begin(self, base, fresh):
+            return fresh
+
+        def __call__(self, params, x, t, shown, level, *, scale=1.0, memory=(), keys=None):
+            jax.debug.callback(lambda x: seen.append(np.asarray(x)), x, ordered=True)
+            return 0 * x
+
+    given = np.zeros((2, 3, SIZE, SIZE), bool)
+    given[:, 0] = True
+    made = sample.make_window(Listening(), recipe(temperature=temperature, steps=2), SHOWN)
+    jax.block_until_ready(jax.jit(made)({}, Window(scene(2, 3, SIZE), frames(), given), DRAW))
+    jax.effects_barrier()
+    assert seen[0][:, 1:].std() == pytest.approx(temperature, abs=0.03)
+    assert seen[0][:, 0].std() == pytest.approx(1, abs=0.1)
+    assert seen[1][:, 0].std() > 0.5

@@ -44,6 +44,8 @@ class Section:
         grid: of its steps: "uniform_time", "uniform_logsnr", or "spaced", some of the steps of a table.
         steps: how many.
         begin: time at which the first one begins; below 1, of samples that begin with a guess.
+        temperature: standard deviation of the noise that a sample begins with: below 1 it is nearer to the mean of what
+            could be, with less noise in it and less variety; of deterministic samplers.
         resampled: how often each of them but the last is taken.
         threshold: what keeps x_0 in range: "none", "clip" or "dynamic".
         scales: of guidance, one a condition; 1 is none.
@@ -61,6 +63,7 @@ class Section:
     grid: str = "uniform_logsnr"
     steps: int
     begin: float = 1.0
+    temperature: float = 1.0
     resampled: int = 1
     threshold: Choice = "none"
     scales: tuple[float, ...] = (1.0,)
@@ -77,6 +80,7 @@ class Sampler:
         guidance: of the conditions.
         interval: times between which it is followed.
         threshold: of what is denoised, guided or not; None leaves it.
+        temperature: standard deviation of the noise that samples begin with.
     """
 
     grid: Grid
@@ -84,6 +88,7 @@ class Sampler:
     guidance: Nested
     interval: tuple[float, float]
     threshold: Threshold | None = None
+    temperature: float = 1.0
 
     def spans(self, denoise: DenoiseWithout) -> list[Span]:
         """What `sampler.sample_spans` asks of a network that can be told less."""
@@ -132,6 +137,8 @@ class Recipe:
             )
         if not 0 <= given.interval[0] <= given.interval[1] <= 1:
             raise UserError(f"{where}.interval is {given.interval}", "Give times from 0 to 1, the lower one first")
+        if not 0 <= given.temperature <= 1:
+            raise UserError(f"{where}.temperature is {given.temperature}", "Give 0 to 1; 1 is the noise of training")
         if not 0 < given.begin <= 1:
             raise UserError(f"{where}.begin is {given.begin}", "Give a time above 0, and 1 for noise alone")
         if len(given.scales) != conditions:
@@ -152,6 +159,7 @@ class Recipe:
                 Nested(given.scales),
                 given.interval,
                 _chosen(_THRESHOLDS, given.threshold, f"{where}.threshold"),
+                given.temperature,
             ),
         )
 

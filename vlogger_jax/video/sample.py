@@ -84,7 +84,11 @@ def make_window(
             return denoiser(predict, objective.schedule, objective.prediction)(x, t)
 
         start = draw.named("start").normal_frames(known)
-        begun = start if guess is None else _noised(guess(window.scene), start, sampler.grid.start[0])
+        begun = sampler.temperature * start
+        if guess is not None:
+            begun = _noised(guess(window.scene), begun, sampler.grid.start[0])
+        # As the steps after it will leave what is known.
+        begun = jnp.where(mask, _noised(known, start, sampler.grid.start[0]), begun)
         kept = start if sampler.stepper.deterministic else None
         stepper = Replacement(sampler.stepper, known, mask, kept)
         noise = per_frame(draw.named("steps"))
