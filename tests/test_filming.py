@@ -75,9 +75,9 @@ def test_presets(folder):
     usual, fast, faithful = (
         filming.renderer(folder, name).levels[0].recipe.sampler for name in ("usual", "fast", "faithful")
     )
-    assert (usual.grid.steps, fast.grid.steps, faithful.grid.steps) == (2, 8, 250)
+    assert (usual.grid.steps, fast.grid.steps, faithful.grid.steps) == (2, 4, 250)
     assert isinstance(fast.stepper, DpmSolver2M) and isinstance(faithful.stepper, Ddpm)
-    assert fast.interval == (0.3, 1.0)
+    assert (fast.temperature, faithful.temperature) == (0.3, 1.0)
     assert filming.renderer(folder, "fast").overlap == 1 and filming.renderer(folder, "fast", 0.5).overlap == 2
     with pytest.raises(UserError, match=r"there is no preset 'slow'. Name one of fast, usual, faithful"):
         filming.renderer(folder, "slow")

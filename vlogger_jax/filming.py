@@ -44,10 +44,16 @@ class Preset:
 
 
 _FAST = {"sampler": "dpm_solver_2m", "grid": "uniform_logsnr"}
-_FAITHFUL = {"sampler": {"name": "ddpm", "variance": "small"}, "steps": 250, "grid": "uniform_time", "begin": 1.0}
+_FAITHFUL = {
+    "sampler": {"name": "ddpm", "variance": "small"},
+    "steps": 250,
+    "grid": "uniform_time",
+    "begin": 1.0,
+    "temperature": 1.0,
+}
 
 PRESETS: Mapping[str, Preset] = {
-    "fast": Preset(_FAST | {"steps": 8, "interval": (0.3, 1.0)}, _FAST | {"steps": 3}, 0.25),
+    "fast": Preset(_FAST | {"steps": 4, "temperature": 0.3}, _FAST | {"steps": 3}, 0.25),
     "usual": Preset({}, {}, 0.5),
     "faithful": Preset(_FAITHFUL, _FAITHFUL, 0.5),
 }
