@@ -39,6 +39,22 @@ def test_where_it_hangs_is_written_down_and_told(tmp_path, caplog):
     assert "no step for 0 s" in caplog.text
 
 
+def test_it_is_found_among_more_threads_than_are_dumped(tmp_path):
+    ended = threading.Event()
+    threads = [threading.Thread(target=ended.wait, daemon=True) for _ in range(120)]
+    for thread in threads:
+        thread.start()
+    try:
+        with watch.hangs(tmp_path, 0.3) as alive:
+            alive()
+            wait_here(0.7)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert "wait_here" in (tmp_path / "stacks.txt").read_text()
+
+
 def test_a_run_that_never_hung_leaves_no_file_and_no_thread(tmp_path):
     with watch.hangs(tmp_path, 60) as alive:
         alive()

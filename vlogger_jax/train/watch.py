@@ -6,8 +6,10 @@ import fcntl
 import logging
 import math
 import signal
+import sys
 import threading
 import time
+import traceback
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +28,8 @@ def hangs(folder: str | Path, after: float | int) -> Iterator[Callable[[], None]
     """Call what this gives at every step; `after` seconds without a call, and again after as many, stacks are dumped.
 
     They go to `stacks.txt` in `folder`, of every thread, and a warning says so. A C thread dumps them, which needs no
-    lock of Python's; so this works where a call into a library never comes back. 0 seconds: nothing is watched.
+    lock of Python's; so this works where a call into a library never comes back. It tells of the 100 newest threads
+    only, so that the one this was called in is written down once more where Python can. 0 seconds: nothing is watched.
     """
     if not after:
         yield lambda: None
@@ -35,6 +38,7 @@ def hangs(folder: str | Path, after: float | int) -> Iterator[Callable[[], None]
     process = f"_{jax.process_index()}" if jax.process_count() > 1 else ""
     path = Path(folder) / f"stacks{process}.txt"
     beat, armed, ended = time.monotonic(), -math.inf, threading.Event()
+    watched = threading.get_ident()
 
     def alive() -> None:
         nonlocal beat, armed
@@ -48,6 +52,9 @@ def hangs(folder: str | Path, after: float | int) -> Iterator[Callable[[], None]
         while not ended.wait(after / 4):
             dumps = int((time.monotonic() - beat) / after)
             if dumps > warned:
+                stack = "".join(traceback.format_stack(sys._current_frames()[watched]))
+                file.write(f"Watched thread (most recent call last):\n{stack}")
+                file.flush()
                 log.warning("no step for %.0f s; stacks of all threads are in %s", time.monotonic() - beat, path)
             warned = dumps
 
