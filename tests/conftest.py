@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# What tests compile runs for milliseconds: a compiler that does not try hard takes a third of their time away.
+os.environ["XLA_FLAGS"] = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}".strip()
 
 import jax  # noqa: E402
 
@@ -49,7 +51,7 @@ MOST = 2e9
 def _little_memory() -> Iterator[None]:
     """What files compiled goes when it is too much: all of it together was seen to take more than 4 GB a process.
 
-    After every file would be too often: the small operations all have in common take a third of the tests' time then.
+    After every file would be too often: what small operations all have in common takes a third of the time then.
     """
     yield
     if psutil.Process().memory_info().rss > MOST:

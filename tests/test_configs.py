@@ -75,10 +75,15 @@ VIDEO = ("base_128", "control_128", "temporal_128", "sr_256", "sr_512")
 SIZES |= {f"video_{stage}": ("tiny", "small", "paper") for stage in VIDEO}
 
 
+def of_size(path, size):
+    """A network of many layers takes ten seconds to describe; they are made by the same lines as small ones."""
+    large = path.stem.startswith("video") and size != "tiny" and (path.stem, size) != ("video_temporal_128", "small")
+    return pytest.param(path, size, marks=[pytest.mark.slow] * large, id=f"{path.stem}-{size}")
+
+
 @pytest.mark.parametrize(
     ("path", "size"),
-    [(path, size) for path in EXPERIMENTS for size in SIZES.get(path.stem, ("tiny", "small"))],
-    ids=lambda value: getattr(value, "stem", value),
+    [of_size(path, size) for path in EXPERIMENTS for size in SIZES.get(path.stem, ("tiny", "small"))],
 )
 def test_sizes(path, size):
     """A size changes numbers, how many levels there are, what is heard and how errors weigh, never what there is."""

@@ -36,7 +36,7 @@ def test_frames_of_somebody_it_never_met_are_like_the_truth():
     """A clip of a test person: nearer to it than the reference is, and not much farther than the composite."""
     data = dataset.open(SAMPLE)
     sample = frame_windows(data, "test", Frames(64, 8)).sample(0, np.random.default_rng(0))
-    scene = jax.device_get(scenes.of(data.body)({name: value[None] for name, value in sample.items()}))
+    scene = jax.device_get(jax.jit(scenes.of(data.body))({name: value[None] for name, value in sample.items()}))
     made = np.concatenate(list(filming.renderer(preset="fast", size=64).stream([scene])))
 
     def off(frames) -> float:

@@ -94,7 +94,7 @@ def test_rolled_controls_are_of_the_next_and_the_reference_is_ones_own(found):
 
 def test_gaps_of_networks_whose_answers_are_known(found):
     """One that pastes its composite, with right controls and with wrong ones, by hand; one that looks at none."""
-    scene_of = scenes.of(model_file.default())
+    scene_of = jax.jit(scenes.of(model_file.default()))
     gaps = Gaps(COMPOSITE, RECIPE, SHOWN, scene_of, found)({})
     composite = {}
     for name, sample in (found._asdict() | {"all": video_gaps._rolled(found.truth)}).items():
