@@ -77,7 +77,7 @@ SIZES |= {f"video_{stage}": ("tiny", "small", "paper") for stage in VIDEO}
 
 def of_size(path, size):
     """A network of many layers takes ten seconds to describe; they are made by the same lines as small ones."""
-    large = path.stem.startswith("video") and size != "tiny" and (path.stem, size) != ("video_temporal_128", "small")
+    large = path.stem.startswith("video") and size != "tiny"
     return pytest.param(path, size, marks=[pytest.mark.slow] * large, id=f"{path.stem}-{size}")
 
 

@@ -55,7 +55,6 @@ def frames(generation) -> np.ndarray:
 
 def test_there_are_as_many_frames_of_the_portrait_as_it_sounds(generation, frames, person):
     assert len(generation) == 12 and frames.shape == (12, *person.picture.shape) and frames.dtype == np.uint8
-    assert sum(len(part) for part in generation.windows()) == 12
 
 
 def test_the_portrait_stays_where_nobody_is(frames, person):

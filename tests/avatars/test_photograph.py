@@ -191,6 +191,7 @@ def test_what_cannot_be_taken(ids: tuple[int, ...], size: int):
         photograph._checked(np.array(ids, int), 12, size)
 
 
+@pytest.mark.slow
 def test_a_kept_sound_is_performed_and_photographed_without_codecs_speech_or_detectors(tmp_path):
     """On a machine with little more than jax, numpy and scipy, all that is needed is a file of tracks."""
     kept = tmp_path / "tracks.npz"

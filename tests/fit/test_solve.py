@@ -63,6 +63,7 @@ def test_coefficients_and_angles_stay_possible(fitted):
     assert np.isfinite(np.concatenate([v.ravel() for v in jax.tree.leaves(fitted.motion)])).all()
 
 
+@pytest.mark.slow
 def test_the_same_landmarks_give_the_same_fit(model, landmarks, fitted):
     again = solve.fit(model, landmarks)
     for first, second in zip(jax.tree.leaves(fitted), jax.tree.leaves(again), strict=True):
@@ -81,6 +82,7 @@ def test_a_picture_is_a_clip_of_one_frame(model, clip, landmarks):
     assert head_error(model, jax.tree.map(lambda v: v[:1] if v.ndim > 1 else v, clip[0]), one.motion)[0] < 5
 
 
+@pytest.mark.slow
 def test_a_torso_that_is_not_seen_stays_upright(model, landmarks):
     tight = dataclasses.replace(landmarks, pose_confidence=0 * landmarks.pose_confidence)
     found = solve.fit(model, tight)
@@ -96,6 +98,7 @@ def test_a_known_focal_length_is_kept(model, clip, landmarks):
     np.testing.assert_allclose(found.camera.focal, clip[1].focal, rtol=0.03)
 
 
+@pytest.mark.slow
 def test_frames_without_a_face_lie_between_their_neighbours_and_are_not_good(model, landmarks):
     lost = np.ones(FRAMES, np.float32)
     lost[2:4] = 0
@@ -164,6 +167,7 @@ def test_landmarks_that_are_no_face_are_an_error(model, landmarks, points):
         solve.fit(model, dataclasses.replace(landmarks, face=face))
 
 
+@pytest.mark.slow
 def test_points_that_are_not_known_do_not_count(model, landmarks, fitted):
     """Their coordinates may be anything; those of the file format are 0."""
     face, confidence = landmarks.face.copy(), landmarks.face_confidence.copy()
@@ -192,6 +196,7 @@ def test_a_gap_is_no_cut_and_a_jump_is_one(model, landmarks):
     assert list(jump.continues) == [False, True, True, False, True, True]
 
 
+@pytest.mark.slow
 def test_a_head_that_neck_and_head_cannot_turn_turns_the_pelvis(model, landmarks):
     """Upside down: the torso is not seen, and still has to turn."""
     height, width = landmarks.size
