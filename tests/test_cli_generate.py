@@ -27,6 +27,15 @@ REFUSED = {  # how the message goes on after "error: "
     f"generate {GOOD} --preset best": "--preset is 'best'. Give one of fast, usual, faithful",
     f"generate {GOOD} --fps 0": "fps is 0",
     f"generate {GOOD} --fps 1001": "fps is 1001",
+    f"generate {GOOD} --samples 0": "--samples is 0. Give 1 to 100",
+    f"generate {GOOD} --best-of 101": "--best-of is 101. Give 1 to 100",
+    f"generate {GOOD} --samples 2 --best-of 2": "--samples and --best-of together",
+    f"generate {GOOD} --controls-out {{o}}/c.png": "--controls-out .*does not end in .mp4",
+    f"generate {GOOD} --controls-out {{o}}/x.mp4": "--out and --controls-out name the same file",
+    f"generate {GOOD} --samples 2 --controls-out {{o}}/x_2.mp4": ".*name the same file",
+    f"generate {GOOD} --motion {{f}}/missing.npz": ".*missing.npz does not exist",
+    f"generate {GOOD} --motion {{f}}/me.png": ".*me.png is not a fit",
+    f"generate {GOOD} --motion {{f}}/missing.npz --samples 2": "--samples with --motion",
     f"generate {GOOD} --seed -1": "Invalid value",
     f"generate {GOOD} --strength head": "--strength says 'head'. Give each of head, torso",
     f"generate {GOOD} --strength nose=1": "--strength says 'nose=1'",
@@ -35,6 +44,12 @@ REFUSED = {  # how the message goes on after "error: "
     f"generate {GOOD} --strength head=nan": "the strength of head is nan",
     f"generate {GOOD} --model {{o}}/none": ".*none is no bundle",
 }
+
+
+def test_several_videos_have_names_of_their_own(tmp_path):
+    request = generating.Request(image=tmp_path / "me.png", out=tmp_path / "me.mp4", samples=2)
+    assert [path.name for path in request.outs] == ["me_1.mp4", "me_2.mp4"]
+    assert request.heat.name == "me_differences.png"
 
 
 @pytest.fixture(scope="module")

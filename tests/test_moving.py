@@ -160,3 +160,17 @@ def test_a_bundle_whose_config_lacks_a_section_is_refused(tmp_path, params, sect
     bundle.save(tmp_path, "motion", {"trainable": params, "frozen": {}}, Training(config=config, step=7, seed=0))
     with pytest.raises(UserError, match=f"has no section {section}"):
         moving.performer(tmp_path)
+
+
+def test_the_most_typical_of_some_motions():
+    """By hand: the middle one; and one that is odd in a single part is not it, however little that part moves."""
+    still = smplx.rest_motion(model_file.default(), frames=3)
+
+    def with_jaw(turn, wave=0.0):
+        hand = still.left_hand_pose.copy()
+        hand[:, 3, 2] = wave
+        return dataclasses.replace(still, jaw_pose=np.full_like(still.jaw_pose, turn), left_hand_pose=hand)
+
+    assert moving.typical([with_jaw(0.0), with_jaw(0.3), with_jaw(0.1)]) == 2
+    assert moving.typical([with_jaw(0.1, 1e-3), with_jaw(0.12), with_jaw(0.08), with_jaw(0.1)]) == 3
+    assert moving.typical([with_jaw(0.2)]) == 0

@@ -67,6 +67,15 @@ def generate(
     strength: Annotated[
         str, typer.Option(help="How much parts move, as in head=0.7,hands=0; 1 where nothing is said.")
     ] = "",
+    motion: Annotated[
+        Path | None, typer.Option(help="Move as somebody did: what `vlogger fit` wrote of their video.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(help="Videos to make, with seeds that follow each other, and a picture of where they differ.")
+    ] = 1,
+    best_of: Annotated[int, typer.Option(help="Motions to choose the most typical one from.")] = 1,
+    controls_out: Annotated[Path | None, typer.Option(help="Where to write what steers the frames, .mp4.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however long it takes.")] = False,
 ) -> None:
     """Make the person of a picture say something, as a video."""
     from vlogger_jax import generating
@@ -85,6 +94,11 @@ def generate(
             preset=preset,
             background=background,
             strength=strength,
+            motion=motion,
+            samples=samples,
+            best_of=best_of,
+            controls_out=controls_out,
+            yes=yes,
         )
     )
 

@@ -1,9 +1,8 @@
 """A portrait, prepared once: the person in it, the square that the networks see, and what joins that to the rest.
 
 portrait = portrait.of(model, fit, picture)
-stage = portrait.Stage(portrait)
-scene, large = stage.scene(motion)
-pictures = stage.joined(frames, large)
+scene, large = portrait.stage.scene(motion)
+pictures = portrait.stage.joined(frames, large)
 """
 
 import dataclasses
@@ -63,6 +62,11 @@ class Portrait:
     camera: Camera
     motion: Motion
     visible: tuple[float, float, float]
+
+    @cached_property
+    def stage(self) -> "Stage":
+        """What is made of the person once, for all that they will do."""
+        return Stage(self)
 
 
 def of(model: BodyModel, fit: Fit, picture: UInt8[np.ndarray, "ph pw 3"]) -> Portrait:

@@ -1,6 +1,6 @@
 """Controls as pictures that a person can look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -40,12 +40,13 @@ def pictures(
     warp = np.where(hidden, np.uint8(_HIDDEN), np.asarray(controls.warp))
     matte = np.repeat(np.asarray(controls.matte)[..., None], 3, axis=-1)
     for i in range(len(there)):
-        upper = _joined([reference, dense[i], COLOURS[controls.label[i]]], axis=1)
-        lower = _joined([warp[i], np.asarray(controls.composite[i]), matte[i]], axis=1)
-        yield _joined([upper, lower], axis=0)
+        upper = joined([reference, dense[i], COLOURS[controls.label[i]]], axis=1)
+        lower = joined([warp[i], np.asarray(controls.composite[i]), matte[i]], axis=1)
+        yield joined([upper, lower], axis=0)
 
 
-def _joined(images: list[np.ndarray], axis: int) -> np.ndarray:
+def joined(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], axis: int) -> UInt8[np.ndarray, "rows columns 3"]:
+    """Pictures below each other (axis 0) or beside each other (axis 1), with a gap between them."""
     shape = list(images[0].shape)
     shape[axis] = GAP
     gap = np.full(shape, _GAP_COLOUR, np.uint8)
