@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from vlogger_jax.core.records import Controls
-from vlogger_jax.core.typing import Array, Bool, Float, UInt8
+from vlogger_jax.core.typing import Array, Bool, Float, Int, UInt8
 from vlogger_jax.video.conditions import scaled
 from vlogger_jax.video.smaller import means
 
@@ -45,28 +45,23 @@ def share(old: UInt8[Array, "b h w"], new: UInt8[Array, "b t h w"], grown: int) 
     """
     somebody = jnp.maximum(old[:, None], new) > 0.02 * 255
     fading = grown // 2
-    inner = _most(somebody, grown - fading)
-    mean = _mean(_most(inner, fading).astype(jnp.float32), fading)
-    # Where nobody is within reach the mean is of zeros but for rounding; nothing may be left of the frames there.
-    return jnp.where(_most(somebody, grown), mean, 0.0)
+    near = _sums(somebody, grown) > 0
+    mean = _sums(near, fading) / _sums(jnp.ones((1, 1, *near.shape[2:]), bool), fading)
+    return jnp.where(near, mean, 0.0)
+
+
+def _sums(where: Bool[Array, "b t h w"], by: int) -> Int[Array, "b t h w"]:
+    """How many pixels hold in squares that reach `by` pixels in all directions, as far as they lie in the picture."""
+    found = where.astype(jnp.int32)
+    for axis in (2, 3):
+        around = [(0, 0)] * 4
+        around[axis] = (by + 1, by)
+        upto = jnp.cumsum(jnp.pad(found, around), axis=axis)
+        side, last = 2 * by + 1, upto.shape[axis]
+        before = jax.lax.slice_in_dim(upto, 0, last - side, axis=axis)
+        found = jax.lax.slice_in_dim(upto, side, last, axis=axis) - before
+    return found
 
 
 def _larger(x: Array, shape: tuple[int, ...], method: str) -> Array:
     return jax.image.resize(x, (*shape[:-1], x.shape[-1]), method)
-
-
-def _most(where: Bool[Array, "b t h w"], by: int) -> Bool[Array, "b t h w"]:
-    """Grown by so many pixels in all directions."""
-    side = 2 * by + 1
-    grown = jax.lax.reduce_window(where.astype(jnp.float32), 0.0, jax.lax.max, (1, 1, side, side), (1,) * 4, "SAME")
-    return grown > 0
-
-
-def _mean(x: Float[Array, "b t h w"], by: int) -> Float[Array, "b t h w"]:
-    """Means over squares, of what of them lies in the picture."""
-    side = 2 * by + 1
-
-    def total(values: Array) -> Array:
-        return jax.lax.reduce_window(values, 0.0, jax.lax.add, (1, 1, side, side), (1,) * 4, "SAME")
-
-    return total(x) / total(jnp.ones_like(x))
