@@ -91,7 +91,7 @@ def one(value: bytes) -> bytes:
         (one(made.called(made.named("os", "system"), made.text("touch executed"))), "asks for 'os.system'"),
         (one(made.called(made.named("collections", "OrderedDict"), b"]")), "asks for 'collections.OrderedDict'"),
         (one(b"(" + made.text("touch executed") + b"ios\nsystem\n"), "opcode INST"),
-        (one(made.named("os", "system") + b"(" + made.text("touch executed") + b"t\x81"), "opcode NEWOBJ"),
+        (one(made.named("os", "system") + b"(" + made.text("touch executed") + b"t\x81"), "asks for 'os.system'"),
         (one(b"\x82\x01"), "opcode EXT1"),
         (one(made.text("a") + b"}b"), "a dict was expected"),
         (one(made.text("a")), "under 'a' is no tensor"),

@@ -6,7 +6,7 @@ Where a pickle asks for a function to be called, the reader of the format is ask
 import dataclasses
 import pickletools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 
 class Refused(ValueError):
@@ -22,30 +22,49 @@ class Name:
 
 _MARK = object()
 _LITERALS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_VALUES = ("BINFLOAT", "BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNICODE")
+_VALUES = (
+    *("BINFLOAT", "BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNICODE"),
+    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+)
 _EMPTY = {"EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": dict}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
-def read(data: bytes, call: Callable[[str, tuple], Any], persistent: Callable[[Any], Any]) -> Any:
-    """What a pickle of numbers, strings, tuples, lists and dicts holds. Attributes set on a dict are left out.
+def _only_dicts(thing: Any, state: Any) -> Any:
+    return _a(dict, thing)
+
+
+def read(
+    data: bytes | BinaryIO,
+    call: Callable[[str, tuple], Any],
+    persistent: Callable[[Any], Any],
+    build: Callable[[Any, Any], Any] = _only_dicts,
+) -> Any:
+    """What a pickle of numbers, strings, bytes, tuples, lists and dicts holds.
 
     Args:
-        call: (dotted name, arguments) -> what the function of that name makes of them.
+        data: the pickle, or a file that is read no farther than the pickle needs.
+        call: (dotted name, arguments) -> what the function, or the class, of that name makes of them.
         persistent: identifier -> what lies outside of the pickle under it.
+        build: (what was made, state) -> what it is in that state; by default attributes set on a dict are left out.
 
     Raises:
         Refused: if it holds anything else, or if `call` or `persistent` say so.
     """
     try:
-        return _run(data, call, persistent)
+        return _run(data, call, persistent, build)
     except Refused:
         raise
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise Refused("its pickle is damaged") from error
 
 
-def _run(data: bytes, call: Callable[[str, tuple], Any], persistent: Callable[[Any], Any]) -> Any:
+def _run(
+    data: bytes | BinaryIO,
+    call: Callable[[str, tuple], Any],
+    persistent: Callable[[Any], Any],
+    build: Callable[[Any, Any], Any],
+) -> Any:
     stack: list[Any] = []
     memo: dict[int, Any] = {}
 
@@ -98,14 +117,14 @@ def _run(data: bytes, call: Callable[[str, tuple], Any], persistent: Callable[[A
             case "STACK_GLOBAL":
                 name, module = _a(str, stack.pop()), _a(str, stack.pop())
                 stack.append(Name(f"{module}.{name}"))
-            case "REDUCE":
+            case "REDUCE" | "NEWOBJ":
                 arguments, function = _a(tuple, stack.pop()), _a(Name, stack.pop())
                 stack.append(call(function.dotted, arguments))
             case "BINPERSID":
                 stack.append(persistent(stack.pop()))
             case "BUILD":
-                stack.pop()
-                _a(dict, stack[-1])
+                state = stack.pop()
+                stack[-1] = build(stack[-1], state)
             case name:
                 raise Refused(f"its pickle holds more than plain data (opcode {name})")
     raise Refused("its pickle is damaged")
