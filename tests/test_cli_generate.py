@@ -34,7 +34,7 @@ REFUSED = {  # how the message goes on after "error: "
     f"generate {GOOD} --controls-out {{o}}/x.mp4": "--out and --controls-out name the same file",
     f"generate {GOOD} --samples 2 --controls-out {{o}}/x_2.mp4": ".*name the same file",
     f"generate {GOOD} --motion {{f}}/missing.npz": ".*missing.npz does not exist",
-    f"generate {GOOD} --motion {{f}}/me.png": ".*me.png is not a fit",
+    f"generate {GOOD} --motion {{f}}/me.png": ".*me.png is not a motion",
     f"generate {GOOD} --motion {{f}}/missing.npz --samples 2": "--samples with --motion",
     f"generate {GOOD} --seed -1": "Invalid value",
     f"generate {GOOD} --strength head": "--strength says 'head'. Give each of head, torso",

@@ -68,6 +68,7 @@ MAY_IMPORT = {
         "core",
         "media",
         "motion",
+        "body.model_file",
         "fit",
         "console",
         "fitting",

@@ -68,7 +68,8 @@ def generate(
         str, typer.Option(help="How much parts move, as in head=0.7,hands=0; 1 where nothing is said.")
     ] = "",
     motion: Annotated[
-        Path | None, typer.Option(help="Move as somebody did: what `vlogger fit` wrote of their video.")
+        Path | None,
+        typer.Option(help="Move as somebody did: what `vlogger fit` wrote, or tracks of SMPL-X (BEAT2, SHOW, ...)."),
     ] = None,
     samples: Annotated[
         int, typer.Option(help="Videos to make, with seeds that follow each other, and a picture of where they differ.")

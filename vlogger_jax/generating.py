@@ -7,10 +7,11 @@ import math
 from pathlib import Path
 
 from vlogger_jax import console, estimate, filming, moving, several
+from vlogger_jax.body import model_file
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.rate import exact_rate
 from vlogger_jax.core.records import Motion
-from vlogger_jax.fit import result
+from vlogger_jax.fit import result, tracks
 from vlogger_jax.fitting import check_apart, check_suffix, picture
 from vlogger_jax.media import atomic, reading
 from vlogger_jax.motion.manner import Manner, Strength
@@ -69,7 +70,7 @@ def generate_file(request: Request) -> None:
     """
     _check(request)
     heard = sound(request.audio, request.text, request.voice) if _sounds(request) else None
-    moved = None if request.motion is None else result.load(request.motion).motion
+    moved = None if request.motion is None else _motion(request.motion)
     seconds = _lasts(heard) if moved is None else len(moved.transl) / moved.fps
     with contextlib.ExitStack() as stack:
         outs = [stack.enter_context(atomic.replacing(path)) for path in request.outs]
@@ -146,6 +147,11 @@ def _followed(request: Request, vlogger: Vlogger, person: Portrait, moved: Motio
         strength=strength_of(request.strength),
         keep=_keeps(request),
     )
+
+
+def _motion(path: Path) -> Motion:
+    """What `vlogger fit` found, or another program."""
+    return tracks.read(path, model_file.default()) if tracks.is_one(path) else result.load(path).motion
 
 
 def _sounds(request: Request) -> bool:
