@@ -1,8 +1,8 @@
 """What a video takes, from the picture to the last frame: `python -m benchmarks.generate`.
 
-The portrait of the demo and three seconds of sound, with each preset of the packaged networks, each size that they make,
-and portraits of several sizes: seconds until the first window of frames, with programs compiled before, and seconds of a
-frame after it. `vlogger_jax.estimate` has its numbers from here: `docs/results/generate.json`.
+The portrait of the demo and three seconds of sound, with each preset of the packaged networks, each size that they
+make, and portraits of several sizes: seconds until the first window of frames, with programs compiled before, and
+seconds of a frame after it. `vlogger_jax.estimate` has its numbers from here: `docs/results/generate.json`.
 """
 
 import dataclasses

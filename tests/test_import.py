@@ -29,6 +29,14 @@ def test_importing_the_package():
     assert loaded & HEAVY == set()
 
 
+def test_the_package_has_what_most_people_want():
+    import vlogger_jax
+    from vlogger_jax import pipeline
+
+    assert vlogger_jax.Vlogger is pipeline.Vlogger and vlogger_jax.Generation is pipeline.Generation
+    assert not hasattr(vlogger_jax, "Trainer")
+
+
 def test_importing_the_body():
     _, loaded = measure("vlogger_jax.body.model_file")
     assert loaded & HEAVY == set()
