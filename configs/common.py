@@ -113,7 +113,7 @@ def sr_model(size: str, pixels: int, low: int) -> dict[str, Any]:
         given=dict(boxes=0.15, grown=0.5, hidden=0.1, patch=32),
         trained=("",),
         pasted=("reference", "warp", "composite", "low"),
-        low=dict(noise=0.3, level=0.1),
+        low=dict(noise=0.3, level=0.1, blur=1.0),
         crop=pixels // 2,
     )
 

@@ -62,6 +62,37 @@ def test_smaller_frames_by_hand():
     assert middle.std() == pytest.approx(0.6, rel=0.25)
 
 
+def test_blur_by_hand():
+    """What is flat stays, nothing gets lost, a point gets the spread that is asked for; none changes nothing."""
+    point = np.zeros((3, 2, 21, 21, 3), np.float32)
+    point[:, :, 10, 10] = 1
+    made = np.asarray(smaller.blurred(point, np.float32([0, 0.7, 1.0])))
+    np.testing.assert_array_equal(made[0], point[0])
+    np.testing.assert_allclose(made.sum(axis=(2, 3)), 1, rtol=1e-5)
+    away = np.arange(21) - 10
+    for clip, spread in ((1, 0.7), (2, 1.0)):
+        for axis in (0, 1):
+            profile = made[clip, 0, ..., 0].sum(axis=axis)
+            assert (profile * away**2).sum() == pytest.approx(spread**2, rel=0.02)
+    flat = np.full((1, 1, 9, 9, 3), 0.3, np.float32)
+    np.testing.assert_allclose(smaller.blurred(flat, np.float32([2.0])), flat, rtol=1e-6)
+
+
+def test_training_blurs_and_sampling_does_not():
+    """By as much a clip as is said, at most; told apart by what is left of the smaller frames' detail."""
+
+    def detail(made):
+        low = np.asarray(made.scene.low[..., :3])
+        return np.square(np.diff(low, axis=3)).mean(axis=(1, 2, 3, 4))
+
+    still = dict(low=dict(noise=0.0, level=0.0, blur=0.0))
+    soft = dict(low=dict(noise=0.0, level=0.0, blur=1.5))
+    sharp, blurred = (detail(examples_of(section(crop=0, **low))) for low in (still, soft))
+    assert (blurred < 0.9 * sharp).all() and blurred[0] / sharp[0] != pytest.approx(blurred[1] / sharp[1], rel=0.05)
+    asked = superres.asked(lambda batch: scene(2, 3, SIZE), section(crop=0, **soft))(batch(), DRAW)
+    np.testing.assert_allclose(detail(asked), sharp, rtol=1e-6)
+
+
 def test_one_level_a_clip_up_to_what_is_said():
     draws = Draw.of(jax.random.key(0), 200)
     many = {"frames": np.zeros((200, 1, SIZE, SIZE, 3), np.uint8)}

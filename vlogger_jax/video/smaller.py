@@ -11,6 +11,9 @@ from vlogger_jax.diffusion.outpaint import prepare
 from vlogger_jax.video import conditions
 from vlogger_jax.video.conditions import Scene
 
+REACH = 4
+"""Pixels that `blurred` looks at in each direction."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Lifting:
@@ -46,6 +49,19 @@ def enlarged(
     large = jax.image.resize(noisy, (b, t, size, size, 3), "cubic")
     told = jnp.broadcast_to(level[:, None, None, None, None], (b, t, size, size, 1))
     return jnp.concatenate([large, told], axis=-1)
+
+
+def blurred(x: Float[Array, "b t h w c"], spread: Float[Array, "b"]) -> Float[Array, "b t h w c"]:
+    """With a Gaussian of standard deviation `spread`, pixels, cut off at `REACH`; 0 leaves all as it is, to the bit."""
+    away = jnp.arange(-REACH, REACH + 1)
+    share = jnp.exp(-0.5 * jnp.square(away / jnp.maximum(spread, 1e-3)[:, None]))
+    share = (share / share.sum(axis=-1, keepdims=True))[..., None, None, None, None]
+    for axis in (2, 3):
+        around = [(0, 0)] * x.ndim
+        around[axis] = (REACH, REACH)
+        wide, size = jnp.pad(x, around, mode="edge"), x.shape[axis]
+        x = sum(share[:, i] * jax.lax.slice_in_dim(wide, i, i + size, axis=axis) for i in range(2 * REACH + 1))
+    return x
 
 
 def means(x: Float[Array, "*b h w c"], size: int) -> Float[Array, "*b s s c"]:

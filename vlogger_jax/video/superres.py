@@ -2,9 +2,9 @@
 
 A UNet of its own, which sees the smaller frames beside x_t, and its own temporal control copy, which sees every
 control at the larger size; both are trained together, on crops. What the smaller network gets wrong it is to mend, so
-it learns from frames that are made worse by noise of many levels, and is told which (Ho et al. 2022, "Cascaded
-diffusion models"). Its answer takes from the composite and from the enlarged frames what is right there
-(`video.paste`).
+it learns from frames that are made worse: blurred, as those are where somebody moves, and noised by many levels, of
+which it is told (Ho et al. 2022, "Cascaded diffusion models", has both). Its answer takes from the composite and from
+the enlarged frames what is right there (`video.paste`).
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from vlogger_jax.video import conditions, gap, loss, picture, sample
 from vlogger_jax.video.conditions import Example, ExampleOf, SceneOf
 from vlogger_jax.video.control import Steered
 from vlogger_jax.video.masks import Regions
-from vlogger_jax.video.smaller import Lifting, enlarged, means
+from vlogger_jax.video.smaller import REACH, Lifting, blurred, enlarged, means
 from vlogger_jax.video.stage import Control, Data, check_pasted, spec
 
 
@@ -36,14 +36,18 @@ class Low:
     Attributes:
         noise: standard deviation up to which they are noised in training; one a clip, or they would flicker.
         level: the same in sampling.
+        blur: standard deviation up to which they are blurred in training, in their pixels; one a clip, too.
     """
 
     noise: float = 0.3
     level: float = 0.1
+    blur: float = 0.0
 
     def __post_init__(self) -> None:
         if not (0 <= self.noise < 1 and 0 <= self.level < 1):
             raise UserError(f"{self} cannot be", "Give standard deviations from 0 to less than 1")
+        if not 0 <= self.blur <= REACH / 2:
+            raise UserError(f"frames are blurred by {self.blur} pixels", f"Give 0 to {REACH / 2:g}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,8 @@ def examples(scene_of: SceneOf, section: SuperRes) -> ExampleOf:
 
     def example_of(batch: Batch, draw: Draw) -> Example:
         level = section.low.noise * draw.named("level").uniform()
-        return _crop(_whole(batch, scene_of, section, level, draw), section.crop, draw.named("crop"))
+        blur = section.low.blur * draw.named("blur").uniform()
+        return _crop(_whole(batch, scene_of, section, level, blur, draw), section.crop, draw.named("crop"))
 
     return example_of
 
@@ -93,14 +98,15 @@ def asked(scene_of: SceneOf, section: SuperRes) -> ExampleOf:
     """All of a batch, with smaller frames as in sampling."""
 
     def example_of(batch: Batch, draw: Draw) -> Example:
-        return _whole(batch, scene_of, section, jnp.full(len(batch["frames"]), section.low.level), draw)
+        level = jnp.full(len(batch["frames"]), section.low.level)
+        return _whole(batch, scene_of, section, level, jnp.zeros_like(level), draw)
 
     return example_of
 
 
-def _whole(batch: Batch, scene_of: SceneOf, section: SuperRes, level: Array, draw: Draw) -> Example:
+def _whole(batch: Batch, scene_of: SceneOf, section: SuperRes, level: Array, blur: Array, draw: Draw) -> Example:
     frames, size = conditions.scaled(batch["frames"]), section.shown.low
-    low = means(frames, size)
+    low = blurred(means(frames, size), blur)
     noise = draw.named("low").normal_frames(low)
     return Example(frames, scene_of(batch)._replace(low=enlarged(low, level, noise, frames.shape[-2])))
 
