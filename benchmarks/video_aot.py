@@ -35,6 +35,9 @@ SCALED = ("v5e:1x1", "v5e:2x2", "v5e:2x4")
 FRAMES = 128
 """Of a batch, in all rows: single frames, or clips. Configs have larger ones, which `train.accumulate` splits."""
 
+EFFORT = -1.0
+"""Of the compiler, for fast programs: these are never run."""
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -74,7 +77,7 @@ def compiled(case: Case) -> dict[str, Any]:
     config.train.batch = FRAMES // config.data.frames
     built = program.build(config, aot.devices(case.topology))
     axes = {name: int(size) for name, size in built.mesh.shape.items()}
-    found = aot.compiled(lowered(built, case.what), aot.chip(case.topology).memory, axes)
+    found = aot.compiled(lowered(built, case.what), aot.chip(case.topology).memory, axes, effort=EFFORT)
     chips = built.mesh.size
     return {"chips": chips, "batch": config.train.batch, "fits": found.fits, **dataclasses.asdict(found)}
 
@@ -87,7 +90,7 @@ def main(
     """Compile every row and write down its memory, FLOPs and collectives."""
     os.environ["JAX_PLATFORMS"] = "cpu"  # nothing runs, so no device is opened
     before = resumable.read(out)
-    settings = {"frames": FRAMES}
+    settings = {"frames": FRAMES, "effort": EFFORT}
     resumable.refuse_others(out, before, settings)
     rows = before.get("rows", {})
     asked = [case for case in cases() if only in case.name]
