@@ -50,6 +50,9 @@ def mentor_synth(
     frames: Frames = "all",
     run: Run = 8,
     size: Size = [128],  # noqa: B006
+    exact: Annotated[
+        float, typer.Option(help="Share of the training clips with controls that are exact, not as fits find them.")
+    ] = 0.2,
     workers: Workers = None,
     shards: Shards = None,
     beam: Options = "",
@@ -57,16 +60,19 @@ def mentor_synth(
     """People who do not exist, with exact truth."""
     from data_pipelines.avatars.perform import FPS
     from data_pipelines.mentor_synth import MentorSynth
+    from vlogger_jax.controls.perturb import Perturbation
 
     if not 0 < seconds < math.inf:
         raise UserError(f"--seconds is {seconds}", "Give a positive number")
+    if not 0 <= exact <= 1:
+        raise UserError(f"--exact is {exact}", "Give a share from 0 to 1")
     eighth = -(-clips // 8)
     counts = {
         "train": clips,
         "validation": eighth if validation is None else validation,
         "test": eighth if test is None else test,
     }
-    recipe = MentorSynth(counts, seed, round(seconds * FPS))
+    recipe = MentorSynth(counts, seed, round(seconds * FPS), Perturbation(exact=exact))
     _make(recipe, out, frames, run, size, workers, shards, beam)
 
 

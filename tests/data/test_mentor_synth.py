@@ -20,6 +20,7 @@ from vlogger_jax import console
 from vlogger_jax.audio.espeak import Espeak
 from vlogger_jax.body import camera as cameras
 from vlogger_jax.body import names, smplx
+from vlogger_jax.controls.perturb import Perturbation
 from vlogger_jax.core.errors import UserError
 from vlogger_jax.core.records import BACKGROUND, GBuffer
 
@@ -77,6 +78,15 @@ def test_validation_is_exact(shots):
     assert taken.exact
     jax.tree.map(np.testing.assert_array_equal, taken.motion, smplx.frames_of(clip.motion, np.array([3, 20])))
     assert taken.camera.focal == pytest.approx(clip.camera.focal * SIZE / 1000)
+
+
+def test_training_may_be_exact(shots):
+    job, clip, disturbed = shots["train"]
+    recipe = dataclasses.replace(RECIPE, perturbation=Perturbation(exact=1.0))
+    taken = recipe.shots(job, clip, [3, 20], SIZE)
+    assert taken.exact and recipe.settings() != RECIPE.settings()
+    np.testing.assert_array_equal(taken.frames, disturbed.frames)
+    jax.tree.map(np.testing.assert_array_equal, taken.motion, smplx.frames_of(clip.motion, np.array([3, 20])))
 
 
 def test_training_is_as_a_fit_would_be(shots):
