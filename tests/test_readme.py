@@ -123,6 +123,27 @@ def test_what_it_says_of_motion():
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
+def test_what_it_says_of_video():
+    table, long = results("video_table.json"), results("video_long.json")["rows"]
+    _, part = README.split("## Video\n")
+    part = part.split("\n## ")[0]
+
+    def decibels(row: str) -> str:
+        return f"{table['rows'][row]['noise']['full']['psnr']['value']:.1f}"
+
+    ours, pasted, still = (decibels(row) for row in ("+ two-stage schedule", "composite", "static reference"))
+    assert f"| {ours} dB; cut and paste {pasted}, the reference {still};" in part
+    half = table["overlaps"]["0.5"]
+    assert f"| {half['flicker']['value']:.2f}; {half['seam']['value']:.2f} |" in part
+    fast = long["fast"]
+    grown = fast["mib_after"] / fast["mib_settled"] - 1
+    assert f"| {fast['frames_a_second']:.0f} frames/s with" in part and f"grows by {100 * grown:.0f} %" in part
+    speed = json.loads((ROOT / "benchmarks" / "results" / "unet.cpu2.json").read_text())["rows"]
+    forward, train = ([row["ratio"] for row in speed if what in row["case"]] for what in ("forward", "train step"))
+    least, most = (f"{each(forward):.2f}" for each in (min, max))
+    assert f"| {least} to {most} and {min(train):.2f} to {max(train):.2f} of its time" in part
+
+
 def test_what_it_says_of_training():
     toy, context = results("toy.json"), results("aot_context.json")["rows"]
     loop = json.loads((ROOT / "benchmarks" / "results" / "loop.cpu2.json").read_text())["details"]
