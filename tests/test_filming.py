@@ -77,7 +77,8 @@ def test_presets(folder):
     )
     assert (usual.grid.steps, fast.grid.steps, faithful.grid.steps) == (2, 4, 250)
     assert isinstance(fast.stepper, DpmSolver2M) and isinstance(faithful.stepper, Ddpm)
-    assert (fast.temperature, faithful.temperature) == (0.3, 1.0)
+    assert (fast.temperature, faithful.temperature) == (0.5, 1.0)
+    assert (fast.guidance.scales, fast.interval) == ((1.5,), (0.2, 0.8)) and usual.guidance.scales == (1.0,)
     assert filming.renderer(folder, "fast").overlap == 1 and filming.renderer(folder, "fast", 0.5).overlap == 2
     with pytest.raises(UserError, match=r"there is no preset 'slow'. Name one of fast, usual, faithful"):
         filming.renderer(folder, "slow")
