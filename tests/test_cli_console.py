@@ -38,7 +38,17 @@ def test_warnings_are_lines(capsys):
     assert capsys.readouterr().err == "warning: no face in 2 frames [3]\n"
 
 
-def test_an_interrupt_that_python_drops_comes_with_the_next_report(monkeypatch):
+@pytest.fixture
+def usual_signals():
+    """Also where tests run in the background, whose SIGINT and SIGHUP are ignored."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_an_interrupt_that_python_drops_comes_with_the_next_report(monkeypatch, usual_signals):
     class Dropping:
         def __del__(self):
             signal.raise_signal(signal.SIGINT)
@@ -57,7 +67,7 @@ def test_an_interrupt_that_python_drops_comes_with_the_next_report(monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_other_ends_clear_away_too(number, tmp_path):
+def test_other_ends_clear_away_too(number, tmp_path, usual_signals):
     with pytest.raises(SystemExit) as ended, console.progress(), atomic.replacing(tmp_path / "x.npz"):
         signal.raise_signal(number)
     assert ended.value.code == 128 + number and list(tmp_path.iterdir()) == []

@@ -125,7 +125,7 @@ def test_somebody_elses_motion(vlogger, person, generation):
     np.testing.assert_array_equal(found.motion.expression, given.expression)
     np.testing.assert_array_equal(found.motion.betas, person.motion.betas)
     np.testing.assert_allclose(found.motion.transl, given.transl, atol=1e-5)
-    still = vlogger.follow(person, given, strength=Strength(torso=0, head=0, arms=0, hands=0))
+    still = vlogger.follow(person, given, strength=Strength(torso=0.0, head=0.0, arms=0.0, hands=0.0))
     for name in ("body_pose", "transl"):
         wanted = np.repeat(getattr(person.motion, name), 12, axis=0)
         np.testing.assert_allclose(getattr(still.motion, name), wanted, atol=1e-5)
