@@ -1,7 +1,9 @@
 """How long a video will take, and who is asked about it."""
 
 import io
+import json
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -25,6 +27,16 @@ def test_it_grows_with_all_that_there_is_to_do(preset, size):
 def test_slower_presets_take_longer():
     found = [estimate.of(preset, 64, 100, 10**6, estimate.SPEED).seconds for preset in ("fast", "usual", "faithful")]
     assert found == sorted(found)
+
+
+def test_it_is_what_was_measured():
+    """Seconds a frame within a quarter, of the benchmark's results."""
+    found = json.loads((Path(__file__).parents[1] / "docs" / "results" / "generate.json").read_text())
+    assert estimate.SPEED == pytest.approx(found["machine"]["flops"], rel=0.1)
+    for row in found["rows"]:
+        pixels = row["portrait"] ** 2
+        two, one = (estimate.of(row["preset"], row["size"], n, pixels, estimate.SPEED).seconds for n in (2, 1))
+        assert two - one == pytest.approx(row["frame_s"], rel=0.25)
 
 
 def test_a_machine_has_a_speed():
