@@ -137,7 +137,7 @@ def test_what_it_says_of_video():
     assert f"| {half['flicker']['value']:.2f}; {half['seam']['value']:.2f} |" in part
     fast = long["fast"]
     grown = fast["mib_after"] / fast["mib_settled"] - 1
-    assert f"| {fast['frames_a_second']:.0f} frames/s with" in part and f"grows by {100 * grown:.0f} %" in part
+    assert f"| {fast['frames_a_second']:.0f} frames/s with" in part and f"changes by {100 * grown:.0f} %" in part
     speed = json.loads((ROOT / "benchmarks" / "results" / "unet.cpu2.json").read_text())["rows"]
     forward, train = ([row["ratio"] for row in speed if what in row["case"]] for what in ("forward", "train step"))
     least, most = (f"{each(forward):.2f}" for each in (min, max))
