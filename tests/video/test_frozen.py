@@ -34,9 +34,12 @@ def test_after_a_hundred_steps(trained):
     with jax.set_mesh(made.mesh):
         state, frozen = made.init()
         # A base that says nothing, as a fresh one does, would have no gradients but at its end.
-        stirred = jax.tree.map(lambda leaf: leaf + 0.1 * rng.standard_normal(leaf.shape, np.float32), state.trainable)
-        begun = jax.device_get(stirred), jax.device_get(frozen)
-        state = dataclasses.replace(state, trainable=jax.device_put(stirred))
+        begun = jax.tree.map(
+            lambda leaf: leaf + 0.1 * rng.standard_normal(leaf.shape, np.float32),
+            (jax.device_get(state.trainable), jax.device_get(frozen)),
+        )
+        stirred, frozen = jax.device_put(begun)
+        state = dataclasses.replace(state, trainable=stirred)
         for _ in range(STEPS):
             state, _ = made.step(state, frozen, batch)
     jax.tree.map(np.testing.assert_array_equal, begun[1], jax.device_get(frozen))
