@@ -132,7 +132,7 @@ def tpus() -> str:
         share = f"{row['flops'] * row['chips'] / whole:.3f}" if whole and row["fits"] else "–"
         memory = f"{row['memory'] / 2**30:.2f}" if row["fits"] else "does not fit"
         cells = [str(row["chips"]), str(row["batch"]), memory, f"{row['available'] / 2**30:.1f}"]
-        rows.append([name, *cells, f"{row['flops']:.3g}", share, f"{row['seconds']:.0f}"])
+        rows.append([name, *cells, f"{row['flops']:.3g}", share])
     heads = [
         "",
         "chips",
@@ -141,7 +141,6 @@ def tpus() -> str:
         "of",
         "FLOPs a chip",
         "times chips, of one's",
-        "s to compile",
     ]
     return table(heads, rows)
 

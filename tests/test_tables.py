@@ -140,7 +140,7 @@ def test_chips_are_held_to_one_chip_of_their_kind(monkeypatch):
     }
     monkeypatch.setattr(video_tables, "read", lambda path: {"rows": rows})
     found = cells(video_tables.tpus())
-    shares = {name: row[-2] for name, row in found.items()}
+    shares = {name: row[-1] for name, row in found.items()}
     assert list(shares.values()) == ["1.000", "1.100", "–", "–"]
     assert found["small video_temporal v5e:2x2 train"][2] == "does not fit"
 
